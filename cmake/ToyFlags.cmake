@@ -1,0 +1,25 @@
+# Flags of every target of this project: C++20, warnings are errors, no silent contraction of a*b+c.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+set(TOY_SANITIZE "" CACHE STRING "Sanitizers to build with: address,undefined or thread")
+option(TOY_FUZZ "Build the fuzz targets (clang)" OFF)
+
+add_library(toy_flags INTERFACE)
+target_compile_options(toy_flags INTERFACE -Wall -Wextra -Werror -ffp-contract=off)
+if(TOY_SANITIZE)
+  target_compile_options(toy_flags INTERFACE -fsanitize=${TOY_SANITIZE} -fno-omit-frame-pointer
+                                             -fno-sanitize-recover=all -g)
+  target_link_options(toy_flags INTERFACE -fsanitize=${TOY_SANITIZE})
+endif()

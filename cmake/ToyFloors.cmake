@@ -1,0 +1,17 @@
+# toy_floor(NAME SOURCES ... LINKS ... PRIVATE_LINKS ...)
+# Makes the library toy::NAME. Its headers are found through an include root of its own that holds only
+# toy/NAME, so that a floor which is not linked cannot be included.
+function(toy_floor name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  set(root "${PROJECT_BINARY_DIR}/floors/${name}")
+  file(MAKE_DIRECTORY "${root}/toy")
+  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}" "${root}/toy/${name}" SYMBOLIC)
+
+  add_library(toy_${name} STATIC ${ARG_SOURCES})
+  add_library(toy::${name} ALIAS toy_${name})
+  set_target_properties(toy_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON)
+  target_include_directories(toy_${name} PUBLIC "$<BUILD_INTERFACE:${root}>"
+                                                "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
+  target_link_libraries(toy_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS} toy_flags)
+  set_property(GLOBAL APPEND PROPERTY TOY_FLOORS toy_${name})
+endfunction()
