@@ -1,0 +1,10 @@
+# The program build/toy, which the cli floor makes.
+if(TARGET toy)
+  set_target_properties(toy PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
+  install(TARGETS toy RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
+foreach(target IN ITEMS toy toy_cli)
+  if(TARGET ${target})
+    target_compile_definitions(${target} PRIVATE "TOY_VERSION=\"${PROJECT_VERSION}\"")
+  endif()
+endforeach()
