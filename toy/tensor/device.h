@@ -1,0 +1,86 @@
+// What a device is: memory, prepared weights, and kernels found by the op's place in the table.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "toy/tensor/op_table.h"
+#include "toy/tensor/tensor.h"
+
+namespace toy {
+
+/// What a kernel may use.
+struct Team {
+  int threads = 1;
+};
+
+/// Kernels of a device, one per op. Each takes the op's struct of arguments.
+class KernelTable {
+ public:
+  template <class Args>
+  void set(void (*kernel)(const Args&, const Team&)) {
+    kernels_[Args::op.index] = reinterpret_cast<Untyped>(kernel);
+  }
+  template <class Args>
+  auto get() const {
+    return reinterpret_cast<void (*)(const Args&, const Team&)>(kernels_[Args::op.index]);
+  }
+  bool has(std::size_t op) const { return kernels_[op] != nullptr; }
+
+ private:
+  using Untyped = void (*)();
+  std::array<Untyped, op_count> kernels_{};
+};
+
+/// A constant of an op as the trace shows it, for example {"eps", 1e-5}.
+using Hyperparameter = std::pair<std::string_view, std::variant<std::int64_t, double, std::string_view>>;
+
+/// One op as it ran, for devices that record instead of computing.
+struct OpRecord {
+  const OpInfo* op = nullptr;
+  std::span<const Tensor* const> inputs;  // an absent optional input is an empty Tensor
+  std::span<const Tensor> outputs;
+  std::span<const Hyperparameter> hyperparameters;
+  double flops = 0;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  virtual std::string_view name() const = 0;
+  /// Memory of one tensor, released when the last tensor over it is gone.
+  virtual std::shared_ptr<Storage> allocate(std::int64_t bytes) = 0;
+  /// The weight in the layout this device multiplies by. The original elements are no longer needed.
+  virtual Tensor prepare(const Tensor& weight) = 0;
+  /// Between the two, memory of activations is reused; end_step gives back what the step did not use.
+  virtual void begin_step() {}
+  virtual void end_step() {}
+
+  const KernelTable& kernels() const { return kernels_; }
+  const Team& team() const { return team_; }
+  /// True for a device that computes nothing: ops call `record` and no kernel.
+  bool records() const { return records_; }
+  virtual void record(const OpRecord&) {}
+
+  /// A module's forward begins / ends; a value gets its name and axes ("T D").
+  virtual void enter(std::string_view /*scope*/) {}
+  virtual void leave() {}
+  virtual void name_value(const Tensor& /*value*/, std::string_view /*name*/, std::string_view /*axes*/) {}
+
+ protected:
+  KernelTable kernels_;
+  Team team_;
+  bool records_ = false;
+};
+
+}  // namespace toy

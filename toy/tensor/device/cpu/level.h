@@ -1,0 +1,33 @@
+// One SIMD level: the same kernel sources, compiled for one instruction set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "toy/tensor/device.h"
+
+namespace toy::cpu {
+
+/// Re-lays rows [N, K] as panels of `panel_width` outputs; panels [first, last) of ceil(N / panel_width).
+struct PackArgs {
+  DType dtype;
+  const std::byte* rows;
+  std::int64_t N, K;
+  std::byte* panels;  // the first panel of the weight
+  std::int64_t first, last;
+};
+
+struct Level {
+  std::string_view name;
+  int panel_width;         // outputs per panel; 0: weights stay in rows
+  bool (*supported)();     // by this processor
+  void (*add_kernels)(KernelTable&);
+  void (*pack)(const PackArgs&);  // null when panel_width is 0
+};
+
+/// All levels of this build, best first; the last, "ref", is the plain loops and always works.
+const std::vector<Level>& levels();
+
+}  // namespace toy::cpu

@@ -1,0 +1,69 @@
+// Linear maps: y = x W^T + b, several weights at once.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "toy/tensor/ops/dequantize.h"
+#include "toy/tensor/op.h"
+
+namespace toy {
+
+/// One weight of a linear op: W [N, K] of any weight type, b [N] F32 or absent.
+struct LinearWeight {
+  const Tensor* weight;
+  const Tensor* bias;
+};
+
+/// y_i = x W_i^T + b_i for weights that share their input.
+/// x [T, K] F32, W_i [N_i, K], b_i [N_i] -> y_i [T, N_i] F32. Errors: widths that differ.
+/// Block weights (Q8_0, Q4_0, Q6_K) multiply x rounded to int8 in blocks of 32; every other type multiplies in f32.
+/// Each y[t, n] takes k = 0..K-1 in order, whatever T is.
+std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weights);
+/// The same for one weight.
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
+
+/// Arguments of the kernel.
+struct LinearArgs {
+  static constexpr Op op{"linear"};
+  static constexpr int max_weights = 4;
+  struct Output {
+    const std::byte* weight;  // [N, K] in the layout `layout`
+    DType dtype;
+    Layout layout;
+    std::int64_t N;
+    const float* bias;  // [N] or null
+    float* y;           // [T, N]
+  };
+  const float* x;  // [T, K]
+  std::int64_t T, K;
+  int count;
+  std::array<Output, max_weights> outputs;
+  std::byte* scratch;  // linear_scratch(T, K) bytes, for x rounded to int8; null when no weight has blocks
+};
+
+/// Bytes for x [T, K] as int8 with one F32 scale per 32 elements.
+constexpr std::int64_t linear_scratch(std::int64_t T, std::int64_t K) { return T * (K + K / 32 * 4); }
+
+/// The formula on weights in rows, dequantized exactly; documentation and oracle. Real: float or double.
+template <class Real>
+void linear_ref(const LinearArgs& a) {
+  std::vector<float> row(static_cast<std::size_t>(a.K));
+  for (const auto& out : std::span(a.outputs).first(static_cast<std::size_t>(a.count))) {
+    for (std::int64_t n = 0; n < out.N; ++n) {
+      dequantize_row(out.dtype, out.weight + n * bytes_of(out.dtype, a.K), row);
+      for (std::int64_t t = 0; t < a.T; ++t) {
+        Real y = 0;
+        for (std::int64_t k = 0; k < a.K; ++k) {
+          y += static_cast<Real>(a.x[t * a.K + k]) * static_cast<Real>(row[static_cast<std::size_t>(k)]);
+        }
+        if (out.bias != nullptr) y += static_cast<Real>(out.bias[n]);
+        out.y[t * out.N + n] = static_cast<float>(y);
+      }
+    }
+  }
+}
+
+}  // namespace toy
