@@ -10,8 +10,27 @@ namespace toy {
 
 /// Type of a tensor's elements. Block types store `block_elements` neighbours of one row together.
 enum class DType : std::uint8_t {
-  F32, F64, F16, BF16, I8, I16, I32, I64,
-  Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_NL, IQ4_XS, MXFP4,
+  F32,
+  F64,
+  F16,
+  BF16,
+  I8,
+  I16,
+  I32,
+  I64,
+  Q4_0,
+  Q4_1,
+  Q5_0,
+  Q5_1,
+  Q8_0,
+  Q2_K,
+  Q3_K,
+  Q4_K,
+  Q5_K,
+  Q6_K,
+  IQ4_NL,
+  IQ4_XS,
+  MXFP4,
 };
 
 struct DTypeInfo {

@@ -9,7 +9,8 @@
 
 namespace toy {
 
-/// Who can put it right: `failed` (exit code 1: a bad file, no memory) or `asked_wrongly` (exit code 2: a bad argument).
+/// Who can put it right: `failed` (exit code 1: a bad file, no memory) or `asked_wrongly` (exit code 2: a bad
+/// argument).
 enum class Fault { failed, asked_wrongly };
 
 /// Every error the library throws. The message is one line: what, where, expected / found, and what to do.

@@ -32,8 +32,8 @@ void run(const Args& args, std::initializer_list<const Tensor*> inputs, std::spa
   check_inputs(op, {inputs.begin(), inputs.size()});
   Device& device = (*inputs.begin())->device();
   if (device.records()) {
-    device.record({&op, {inputs.begin(), inputs.size()}, outputs, {hyperparameters.begin(), hyperparameters.size()},
-                   flops});
+    device.record(
+        {&op, {inputs.begin(), inputs.size()}, outputs, {hyperparameters.begin(), hyperparameters.size()}, flops});
     return;
   }
   const auto kernel = device.kernels().template get<Args>();

@@ -26,8 +26,6 @@ std::int64_t Shape::rows() const {
   return n;
 }
 
-std::string Shape::str() const {
-  return fmt::format("[{}]", fmt::join(axes_.begin(), axes_.begin() + rank_, ", "));
-}
+std::string Shape::str() const { return fmt::format("[{}]", fmt::join(axes_.begin(), axes_.begin() + rank_, ", ")); }
 
 }  // namespace toy

@@ -26,10 +26,10 @@ struct Storage {
   std::byte* data = nullptr;  // null on a device that computes nothing
   std::int64_t bytes = 0;
   Layout layout = Layout::rows;
-  bool constant = false;  // a mapped file: writing is an error
+  bool constant = false;      // a mapped file: writing is an error
   std::uint64_t version = 0;  // raised by whoever changes the elements; packed copies are keyed by it
   std::shared_ptr<const void> owner;
-  std::string name;  // of a parameter, or of a value named by Context::expect in a trace
+  std::string name;     // of a parameter, or of a value named by Context::expect in a trace
   std::int64_t id = 0;  // of a value in a trace
 };
 

@@ -26,9 +26,7 @@ constexpr float half_to_float(std::uint16_t h) {
 /// float -> IEEE half, round to nearest even; too large becomes infinity.
 std::uint16_t float_to_half(float value);
 
-constexpr float bfloat_to_float(std::uint16_t b) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16);
-}
+constexpr float bfloat_to_float(std::uint16_t b) { return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16); }
 
 /// True for the types `dequantize_row` and the product know: F32, F16, BF16, Q8_0, Q4_0, Q6_K.
 bool can_compute(DType dtype);

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "toy/tensor/ops/dequantize.h"
 #include "toy/tensor/op.h"
+#include "toy/tensor/ops/dequantize.h"
 
 namespace toy {
 

@@ -21,11 +21,14 @@ struct PackArgs {
 
 struct Level {
   std::string_view name;
-  int panel_width;         // outputs per panel; 0: weights stay in rows
-  bool (*supported)();     // by this processor
+  int panel_width;      // outputs per panel; 0: weights stay in rows
+  bool (*supported)();  // by this processor
   void (*add_kernels)(KernelTable&);
   void (*pack)(const PackArgs&);  // null when panel_width is 0
 };
+
+/// The plain loops of every op.
+void add_ref_kernels(KernelTable& table);
 
 /// All levels of this build, best first; the last, "ref", is the plain loops and always works.
 const std::vector<Level>& levels();

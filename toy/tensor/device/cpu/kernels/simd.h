@@ -1,11 +1,15 @@
 // Vectors of one SIMD level, on the compilers' vector extensions. Intrinsics live in this header only.
 // Every kernel file is compiled once per level with TOY_LEVEL set to the name of the level's namespace
-// (v2, v3, v4, v4_vnni) and the level's -march. Kernels use no function of the standard library that could be
-// emitted out of line: the linker keeps one copy of those for all levels.
+// (v2, v3, v4, v4_vnni, generic) and the level's -march. Kernels use no function of the standard library that could
+// be emitted out of line: the linker keeps one copy of those for all levels.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+
+#if defined(__SSSE3__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define TOY_VECTOR_BYTES 64
@@ -19,24 +23,104 @@ namespace toy::cpu::TOY_LEVEL {
 
 inline constexpr int vector_bytes = TOY_VECTOR_BYTES;
 inline constexpr int lanes = vector_bytes / 4;  // floats in a vector
+/// Added to int8 activations when they are stored: the dot product of VNNI wants one unsigned factor.
+#if defined(__AVX512VNNI__)
+inline constexpr int int8_offset = 128;
+#else
+inline constexpr int int8_offset = 0;
+#endif
 
 typedef float vf __attribute__((vector_size(TOY_VECTOR_BYTES)));
 typedef std::int32_t vi __attribute__((vector_size(TOY_VECTOR_BYTES)));
+typedef std::uint32_t vu __attribute__((vector_size(TOY_VECTOR_BYTES)));
+typedef std::int8_t vb __attribute__((vector_size(TOY_VECTOR_BYTES)));
+// One narrow integer for each lane of a vf.
+typedef std::int8_t lane_bytes __attribute__((vector_size(TOY_VECTOR_BYTES / 4)));
+typedef std::uint16_t lane_shorts __attribute__((vector_size(TOY_VECTOR_BYTES / 2)));
+
 typedef float vf_unaligned __attribute__((vector_size(TOY_VECTOR_BYTES), aligned(4), may_alias));
+typedef std::int32_t vi_unaligned __attribute__((vector_size(TOY_VECTOR_BYTES), aligned(1), may_alias));
+typedef std::int8_t lane_bytes_unaligned __attribute__((vector_size(TOY_VECTOR_BYTES / 4), aligned(1), may_alias));
+typedef std::uint16_t lane_shorts_unaligned __attribute__((vector_size(TOY_VECTOR_BYTES / 2), aligned(1), may_alias));
 
 inline vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 inline void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
+inline vi load_bits(const void* p) { return *static_cast<const vi_unaligned*>(p); }
 inline vf broadcast(float x) { return x - vf{}; }
+inline vi broadcast(std::int32_t x) { return x - vi{}; }
 inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
+inline std::int64_t max(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
+
+/// The four bytes at `p` in every lane.
+inline vi broadcast_quad(const void* p) {
+  std::int32_t quad;
+  __builtin_memcpy(&quad, p, 4);
+  return broadcast(quad);
+}
 
 /// a * b + c with one rounding per lane (two on levels without FMA; each level is consistent with itself).
 inline vf fma(vf a, vf b, vf c) {
-#if defined(__FMA__)
-  vf r;
-  for (int i = 0; i < lanes; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return r;
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
 #else
   return a * b + c;
+#endif
+}
+
+inline vf to_float(vi v) { return __builtin_convertvector(v, vf); }
+
+/// `lanes` signed bytes as floats.
+inline vf widen_bytes(const void* p) {
+  return to_float(__builtin_convertvector(*static_cast<const lane_bytes_unaligned*>(p), vi));
+}
+
+/// `lanes` bfloat16 values.
+inline vf widen_bfloat(const void* p) {
+  return reinterpret_cast<vf>(__builtin_convertvector(*static_cast<const lane_shorts_unaligned*>(p), vu) << 16);
+}
+
+/// `lanes` IEEE halves.
+inline vf widen_half(const void* p) {
+#if defined(__AVX512F__)
+  return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i_u*>(p)));
+#elif defined(__F16C__)
+  return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i_u*>(p)));
+#else
+  const vu h = __builtin_convertvector(*static_cast<const lane_shorts_unaligned*>(p), vu);
+  // As float bits the half is 2^112 too small, subnormals included; infinity and NaN need the full exponent.
+  const vf magnitude = reinterpret_cast<vf>((h & 0x7FFFu) << 13) * 0x1p112f;
+  const vu infinite = reinterpret_cast<vu>((h & 0x7C00u) == 0x7C00u) & 0x7F800000u;
+  return reinterpret_cast<vf>(reinterpret_cast<vu>(magnitude) | infinite | (h & 0x8000u) << 16);
+#endif
+}
+
+/// acc + the dot product of four neighbouring bytes in each lane, exact. w: int8; x: int8 in [-127, 127] plus
+/// int8_offset, so that the caller subtracts int8_offset * sum(w).
+inline vi dot4(vi acc, vi w, vi x) {
+#if defined(__AVX512VNNI__)
+  return reinterpret_cast<vi>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x),
+                                                  reinterpret_cast<__m512i>(w)));
+#elif defined(__AVX512BW__)
+  const __m512i weight = reinterpret_cast<__m512i>(w);
+  const __m512i value = reinterpret_cast<__m512i>(x);
+  const __m512i signed_value =
+      _mm512_mask_sub_epi8(value, _mm512_movepi8_mask(weight), _mm512_setzero_si512(), value);
+  const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(weight), signed_value);
+  return acc + reinterpret_cast<vi>(_mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+#elif defined(__AVX2__)
+  const __m256i weight = reinterpret_cast<__m256i>(w);
+  const __m256i pairs =
+      _mm256_maddubs_epi16(_mm256_abs_epi8(weight), _mm256_sign_epi8(reinterpret_cast<__m256i>(x), weight));
+  return acc + reinterpret_cast<vi>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#elif defined(__SSSE3__)
+  const __m128i weight = reinterpret_cast<__m128i>(w);
+  const __m128i pairs = _mm_maddubs_epi16(_mm_abs_epi8(weight), _mm_sign_epi8(reinterpret_cast<__m128i>(x), weight));
+  return acc + reinterpret_cast<vi>(_mm_madd_epi16(pairs, _mm_set1_epi16(1)));
+#else
+  for (int shift = 24; shift >= 0; shift -= 8) acc += ((w << shift) >> 24) * ((x << shift) >> 24);
+  return acc;
 #endif
 }
 

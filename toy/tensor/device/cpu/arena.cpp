@@ -1,0 +1,99 @@
+#include "toy/tensor/device/cpu/arena.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "toy/tensor/error.h"
+
+namespace toy::cpu {
+
+namespace {
+
+constexpr std::int64_t alignment = 64;
+
+std::int64_t physical_bytes() {
+  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+Arena::Arena(bool huge_pages) {
+  // A system that does not let us reserve so much gives less; with none, malloc serves.
+  for (std::int64_t bytes = std::max<std::int64_t>(physical_bytes(), 1 << 30); bytes >= (1 << 28); bytes /= 2) {
+    void* p = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) continue;
+    if (huge_pages) madvise(p, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);
+    base_ = static_cast<std::byte*>(p);
+    size_ = bytes;
+    free_.emplace(0, bytes);
+    return;
+  }
+}
+
+Arena::~Arena() {
+  if (base_ != nullptr) munmap(base_, static_cast<std::size_t>(size_));
+}
+
+std::byte* Arena::take(std::int64_t bytes) {
+  if (bytes == 0) return nullptr;
+  const std::int64_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  const std::lock_guard lock(mutex_);
+  for (auto it = free_.begin(); it != free_.end(); ++it) {
+    const auto [offset, available] = *it;
+    if (available < rounded) continue;
+    free_.erase(it);
+    if (available > rounded) free_.emplace(offset + rounded, available - rounded);
+    taken_.emplace(offset, rounded);
+    touched_ = std::max(touched_, offset + rounded);
+    step_touched_ = std::max(step_touched_, offset + rounded);
+    return base_ + offset;
+  }
+  void* p = std::aligned_alloc(alignment, static_cast<std::size_t>(rounded));
+  if (p == nullptr) fail("out of memory: {} bytes for one tensor", bytes);
+  return static_cast<std::byte*>(p);
+}
+
+void Arena::give_back(std::byte* p) {
+  if (p == nullptr) return;
+  if (!inside(p)) {
+    std::free(p);
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto taken = taken_.find(p - base_);
+  std::int64_t offset = taken->first, bytes = taken->second;
+  taken_.erase(taken);
+  auto next = free_.lower_bound(offset);
+  if (next != free_.end() && offset + bytes == next->first) {
+    bytes += next->second;
+    next = free_.erase(next);
+  }
+  if (next != free_.begin()) {
+    const auto before = std::prev(next);
+    if (before->first + before->second == offset) {
+      before->second += bytes;
+      return;
+    }
+  }
+  free_.emplace_hint(next, offset, bytes);
+}
+
+void Arena::begin_step() {
+  const std::lock_guard lock(mutex_);
+  step_touched_ = taken_.empty() ? 0 : taken_.rbegin()->first + taken_.rbegin()->second;
+}
+
+void Arena::end_step() {
+  constexpr std::int64_t slack = 4 << 20;  // not worth the page faults of taking it again
+  const std::lock_guard lock(mutex_);
+  if (touched_ <= step_touched_ + slack) return;
+  const std::int64_t page = sysconf(_SC_PAGESIZE);
+  const std::int64_t from = (step_touched_ + page - 1) / page * page;
+  madvise(base_ + from, static_cast<std::size_t>(touched_ - from), MADV_DONTNEED);
+  touched_ = step_touched_;
+}
+
+}  // namespace toy::cpu

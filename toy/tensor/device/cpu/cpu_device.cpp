@@ -1,0 +1,112 @@
+#include "toy/tensor/device/cpu/cpu_device.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sched.h>
+#include <set>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "toy/tensor/ops/dequantize.h"
+
+namespace toy {
+
+namespace {
+
+const cpu::Level& find_level(const std::string& wanted) {
+  for (const cpu::Level& level : cpu::levels()) {
+    if (!level.supported()) continue;
+    if (wanted.empty() || wanted == level.name) return level;
+  }
+  refuse("simd level '{}' is not available here; available: {}", wanted, fmt::join(cpu_levels(), ", "));
+}
+
+/// Forgets the resident pages that lie wholly inside [begin, end) of a mapped file; they can be read again.
+void drop_pages(const std::byte* begin, const std::byte* end) {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<std::uintptr_t>(begin) + page - 1) / page * page;
+  const auto last = reinterpret_cast<std::uintptr_t>(end) / page * page;
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+}
+
+}  // namespace
+
+std::vector<std::string_view> cpu_levels() {
+  std::vector<std::string_view> names;
+  for (const cpu::Level& level : cpu::levels()) {
+    if (level.supported()) names.push_back(level.name);
+  }
+  return names;
+}
+
+int physical_cores() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1, omp_get_num_procs());
+  std::set<std::string> cores;  // the threads of one core list the same siblings
+  int processors = 0;
+  for (int i = 0; i < CPU_SETSIZE; ++i) {
+    if (!CPU_ISSET(i, &allowed)) continue;
+    ++processors;
+    std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", i));
+    std::string siblings;
+    if (std::getline(file, siblings)) cores.insert(siblings);
+  }
+  return std::max(1, cores.empty() ? processors : static_cast<int>(cores.size()));
+}
+
+CpuDevice::CpuDevice(const CpuOptions& options)
+    : level_(&find_level(options.simd_level)),
+      activations_(std::make_shared<cpu::Arena>(false)),
+      weights_(std::make_shared<cpu::Arena>(true)) {
+  if (options.threads < 0 || options.threads > 1024) refuse("threads: expected 1..1024, found {}", options.threads);
+  team_.threads = options.threads > 0 ? options.threads : physical_cores();
+  level_->add_kernels(kernels_);
+}
+
+std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes) {
+  auto storage = std::make_shared<Storage>();
+  storage->device = this;
+  storage->data = arena->take(bytes);
+  storage->bytes = bytes;
+  storage->owner = std::shared_ptr<const void>(
+      storage->data, [arena](const void* p) { arena->give_back(static_cast<std::byte*>(const_cast<void*>(p))); });
+  return storage;
+}
+
+std::shared_ptr<Storage> CpuDevice::allocate(std::int64_t bytes) { return take(activations_, bytes); }
+
+std::int64_t CpuDevice::prepared_bytes(DType dtype, std::int64_t N, std::int64_t K) const {
+  const std::int64_t width = std::max(level_->panel_width, 1);
+  return (N + width - 1) / width * width * bytes_of(dtype, K);
+}
+
+Tensor CpuDevice::prepare(const Tensor& weight) {
+  const std::int64_t width = level_->panel_width;
+  if (width == 0 || weight.shape().rank() != 2 || weight.storage().layout == Layout::panels ||
+      !can_compute(weight.dtype())) {
+    return weight;
+  }
+  const std::int64_t N = weight.shape()[0], K = weight.shape()[1], panels = (N + width - 1) / width;
+  auto storage = take(weights_, prepared_bytes(weight.dtype(), N, K));
+  storage->layout = Layout::panels;
+  storage->name = weight.storage().name;
+
+  const std::int64_t row = bytes_of(weight.dtype(), K);
+  const std::int64_t slice = std::max<std::int64_t>(1, (4 << 20) / std::max<std::int64_t>(1, width * row));
+#pragma omp parallel for schedule(dynamic) num_threads(team_.threads)
+  for (std::int64_t first = 0; first < panels; first += slice) {
+    const std::int64_t last = std::min(panels, first + slice);
+    level_->pack({weight.dtype(), weight.raw(), N, K, storage->data, first, last});
+    if (weight.storage().constant) {
+      drop_pages(weight.raw() + first * width * row, weight.raw() + std::min(N, last * width) * row);
+    }
+  }
+  return {std::move(storage), weight.shape(), weight.dtype()};
+}
+
+}  // namespace toy

@@ -1,0 +1,51 @@
+// The CPU: reference loops and fast kernels, on a chosen number of threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "toy/tensor/device.h"
+#include "toy/tensor/device/cpu/arena.h"
+#include "toy/tensor/device/cpu/level.h"
+
+namespace toy {
+
+struct CpuOptions {
+  int threads = 0;         // 0: one per physical core
+  std::string simd_level;  // empty: the best this processor supports; otherwise a name of cpu_levels()
+};
+
+/// Names of the SIMD levels this processor can run, best first.
+std::vector<std::string_view> cpu_levels();
+/// Physical cores this process may use.
+int physical_cores();
+
+class CpuDevice final : public Device {
+ public:
+  /// Errors: an unknown level, or one that this processor lacks (names those it has).
+  explicit CpuDevice(const CpuOptions& options = {});
+
+  std::string_view name() const override { return "cpu"; }
+  std::string_view simd_level() const { return level_->name; }
+  int threads() const { return team_.threads; }
+  void set_threads(int threads) { team_.threads = threads; }
+
+  std::shared_ptr<Storage> allocate(std::int64_t bytes) override;
+  /// Panels of a matrix (other tensors stay as they are); pages of a mapped file are dropped slice by slice.
+  Tensor prepare(const Tensor& weight) override;
+  void begin_step() override { activations_->begin_step(); }
+  void end_step() override { activations_->end_step(); }
+  /// Bytes that prepare() would take for a matrix [N, K].
+  std::int64_t prepared_bytes(DType dtype, std::int64_t N, std::int64_t K) const;
+
+ private:
+  std::shared_ptr<Storage> take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes);
+
+  const cpu::Level* level_;
+  std::shared_ptr<cpu::Arena> activations_;
+  std::shared_ptr<cpu::Arena> weights_;
+};
+
+}  // namespace toy

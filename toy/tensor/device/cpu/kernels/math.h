@@ -1,0 +1,60 @@
+// exp and tanh of a vector: our own, so that every build of a level gives the same bytes.
+#pragma once
+
+#include "toy/tensor/device/cpu/kernels/simd.h"
+
+namespace toy::cpu::TOY_LEVEL {
+
+inline vf max(vf a, vf b) { return a > b ? a : b; }
+inline vf min(vf a, vf b) { return a < b ? a : b; }
+
+/// e^x, relative error below 2e-7 for x in [-87, 88]; beyond it stays at the ends of that range. exp(0) is exactly 1.
+inline vf exp(vf x) {
+  x = min(max(x, broadcast(-87.0f)), broadcast(88.0f));
+  const vf shifter = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
+  const vf n = fma(x, broadcast(1.44269504088896341f), shifter) - shifter;
+  vf r = fma(n, broadcast(-0.693145751953125f), x);  // ln 2 in two parts (Cody & Waite)
+  r = fma(n, broadcast(-1.428606765330187e-06f), r);
+  vf p = broadcast(1.9875691500e-4f);
+  p = fma(p, r, broadcast(1.3981999507e-3f));
+  p = fma(p, r, broadcast(8.3334519073e-3f));
+  p = fma(p, r, broadcast(4.1665795894e-2f));
+  p = fma(p, r, broadcast(1.6666665459e-1f));
+  p = fma(p, r, broadcast(5.0000001201e-1f));
+  p = fma(p, r * r, r) + broadcast(1.0f);
+  const vi power = (__builtin_convertvector(n, vi) + 127) << 23;
+  return p * reinterpret_cast<const vf&>(power);
+}
+
+/// tanh(x) = 1 - 2 / (e^2x + 1).
+inline vf tanh(vf x) { return broadcast(1.0f) - broadcast(2.0f) / (exp(x + x) + broadcast(1.0f)); }
+
+/// x / (1 + e^-x)
+inline vf silu(vf x) { return x / (broadcast(1.0f) + exp(-x)); }
+
+/// The lanes of v added in halves: a fixed order.
+inline float sum(vf v) {
+  for (int half = lanes / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) v[i] += v[i + half];
+  }
+  return v[0];
+}
+
+inline float largest(vf v) {
+  float top = v[0];
+  for (int i = 1; i < lanes; ++i) top = v[i] > top ? v[i] : top;
+  return top;
+}
+
+/// The first n < lanes floats at p; the other lanes are `rest`.
+inline vf load_part(const float* p, std::int64_t n, float rest = 0) {
+  vf v = broadcast(rest);
+  for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+}
+
+inline void store_part(float* p, vf v, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; ++i) p[i] = v[i];
+}
+
+}  // namespace toy::cpu::TOY_LEVEL

@@ -1,0 +1,22 @@
+// All kernels of a level but the product and the gather.
+#pragma once
+
+#include "toy/tensor/device/cpu/kernels/attention.h"
+#include "toy/tensor/device/cpu/kernels/rows.h"
+
+namespace toy::cpu::TOY_LEVEL {
+
+inline void add_other_kernels(KernelTable& table) {
+  table.set<AddArgs>(&add);
+  table.set<SwigluArgs>(&swiglu);
+  table.set<GeluArgs>(&gelu);
+  table.set<RmsNormArgs>(&rms_norm);
+  table.set<LayerNormArgs>(&layer_norm);
+  table.set<RopeArgs>(&rope);
+  table.set<AttentionArgs>(&attention);
+  table.set<LogSoftmaxArgs>(&log_softmax);
+  table.set<AnglesArgs>([](const AnglesArgs& a, const Team&) { angles_ref<double>(a); });
+  table.set<AppendArgs>([](const AppendArgs& a, const Team&) { append_ref(a); });
+}
+
+}  // namespace toy::cpu::TOY_LEVEL

@@ -1,0 +1,67 @@
+#include "toy/tensor/device/trace/trace_device.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace toy {
+
+std::shared_ptr<Storage> TraceDevice::allocate(std::int64_t bytes) {
+  constexpr std::int64_t alignment = 64;
+  const std::int64_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  memory_->live += rounded;
+  memory_->peak = std::max(memory_->peak, memory_->live);
+  auto storage = std::make_shared<Storage>();
+  storage->device = this;
+  storage->bytes = bytes;
+  storage->id = -1;
+  storage->owner =
+      std::shared_ptr<const void>(nullptr, [memory = memory_, rounded](const void*) { memory->live -= rounded; });
+  return storage;
+}
+
+std::int64_t TraceDevice::id_of(const Tensor& t) {
+  Storage& storage = t.storage();
+  if (storage.id < 0) {
+    storage.id = static_cast<std::int64_t>(values_.size());
+    values_.push_back({fmt::format("v{}", storage.id), "", t.shape(), t.dtype(), false});
+  }
+  return storage.id;
+}
+
+Tensor TraceDevice::parameter(std::string name, Shape shape, DType dtype) {
+  auto storage = std::make_shared<Storage>();
+  storage->device = this;
+  storage->bytes = bytes_of(dtype, shape.elements());
+  storage->name = name;
+  storage->constant = true;
+  storage->id = static_cast<std::int64_t>(values_.size());
+  values_.push_back({std::move(name), "", shape, dtype, true});
+  return {std::move(storage), shape, dtype};
+}
+
+void TraceDevice::record(const OpRecord& record) {
+  TracedOp op{fmt::format("{}", fmt::join(scope_, ".")), record.op, {}, {}, {}, record.flops, 0};
+  for (const Tensor* t : record.inputs) {
+    if (!*t) continue;
+    op.inputs.push_back(id_of(*t));
+    op.bytes += static_cast<double>(t->bytes());
+  }
+  for (const Tensor& t : record.outputs) {
+    op.outputs.push_back(id_of(t));
+    op.bytes += static_cast<double>(t.bytes());
+  }
+  for (const auto& [key, value] : record.hyperparameters) {
+    op.hyperparameters.emplace_back(key, std::visit([](const auto& v) { return fmt::format("{}", v); }, value));
+  }
+  ops_.push_back(std::move(op));
+}
+
+void TraceDevice::name_value(const Tensor& value, std::string_view name, std::string_view axes) {
+  TracedValue& v = values_[static_cast<std::size_t>(id_of(value))];
+  v.name = fmt::format("{}{}{}", fmt::join(scope_, "."), scope_.empty() ? "" : ".", name);
+  v.axes = axes;
+}
+
+}  // namespace toy

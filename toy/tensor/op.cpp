@@ -1,0 +1,32 @@
+#include "toy/tensor/op.h"
+
+#include <fmt/format.h>
+
+namespace toy {
+
+void shape_error(const OpInfo& op, std::string_view rule, std::span<const Tensor* const> inputs) {
+  std::string shapes;
+  for (const Tensor* t : inputs) {
+    if (!*t) continue;
+    shapes += fmt::format("{}{} {}", shapes.empty() ? "" : ", ", name(t->dtype()), t->shape().str());
+  }
+  fail("{}: {} (found {})", op.name, rule, shapes);
+}
+
+void check_inputs(const OpInfo& op, std::span<const Tensor* const> inputs) {
+  for (const Tensor* t : inputs) {
+    if (!*t) continue;
+    if (t->requires_grad() && !op.has_gradient) {
+      fail("{}: an input requires a gradient, and this op has none", op.name);
+    }
+    if (&t->device() != &inputs.front()->device()) {
+      fail("{}: inputs lie on {} and {}", op.name, inputs.front()->device().name(), t->device().name());
+    }
+  }
+}
+
+void missing_kernel(const OpInfo& op, const Device& device) {
+  fail("{}: the device {} has no kernel for it", op.name, device.name());
+}
+
+}  // namespace toy

@@ -1,0 +1,146 @@
+#include "toy/tensor/ops/attention.h"
+
+#include <cmath>
+#include <cstring>
+
+namespace toy {
+
+namespace {
+
+float half_at(const std::byte* base, std::int64_t index) {
+  std::uint16_t h;
+  std::memcpy(&h, base + 2 * index, 2);
+  return half_to_float(h);
+}
+
+void put_half(std::byte* base, std::int64_t index, float value) {
+  const std::uint16_t h = float_to_half(value);
+  std::memcpy(base + 2 * index, &h, 2);
+}
+
+float float_at(const std::byte* base, std::int64_t index) {
+  float f;
+  std::memcpy(&f, base + 4 * index, 4);
+  return f;
+}
+
+/// One head's vector x [d] as keys (element i at [i][position]) or values (at [position][i]) of a page's half.
+void put(std::byte* half, DType dtype, std::int64_t d, std::int64_t position, bool keys, const float* x) {
+  const auto at = [&](std::int64_t i, std::int64_t width) {
+    return keys ? i * page_positions + position : position * width + i;
+  };
+  if (dtype == DType::F32) {
+    for (std::int64_t i = 0; i < d; ++i) std::memcpy(half + 4 * at(i, d), x + i, 4);
+    return;
+  }
+  if (dtype == DType::F16) {
+    for (std::int64_t i = 0; i < d; ++i) put_half(half, at(i, d), x[i]);
+    return;
+  }
+  const std::int64_t blocks = d / 32;
+  auto* numbers = reinterpret_cast<std::int8_t*>(half + 2 * blocks * page_positions);
+  for (std::int64_t b = 0; b < blocks; ++b) {
+    float top = 0;
+    for (std::int64_t i = 0; i < 32; ++i) top = std::max(top, std::fabs(x[32 * b + i]));
+    const float scale = top / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
+    put_half(half, at(b, blocks), scale);
+    for (std::int64_t i = 32 * b; i < 32 * b + 32; ++i) {
+      numbers[at(i, d)] = static_cast<std::int8_t>(std::lround(x[i] * inverse));
+    }
+  }
+}
+
+float get(const std::byte* half, DType dtype, std::int64_t d, std::int64_t position, bool keys, std::int64_t i) {
+  const auto at = [&](std::int64_t j, std::int64_t width) {
+    return keys ? j * page_positions + position : position * width + j;
+  };
+  if (dtype == DType::F32) return float_at(half, at(i, d));
+  if (dtype == DType::F16) return half_at(half, at(i, d));
+  const std::int64_t blocks = d / 32;
+  const auto* numbers = reinterpret_cast<const std::int8_t*>(half + 2 * blocks * page_positions);
+  return static_cast<float>(numbers[at(i, d)]) * half_at(half, at(i / 32, blocks));
+}
+
+void check_kv(const OpInfo& op, const KeyValues& kv, std::span<const Segment> segments, const Tensor& rows) {
+  shape_rule(op, kv.dtype == DType::F32 || kv.dtype == DType::F16 || kv.dtype == DType::Q8_0,
+             "keys and values are stored as F32, F16 or Q8_0", {&rows});
+  shape_rule(op, kv.dtype != DType::Q8_0 || kv.d % 32 == 0, "Q8_0 needs a head width that is a multiple of 32",
+             {&rows});
+  shape_rule(op, kv.pages.empty() || kv.pages.size() == segments.size(), "expected the pages of every segment",
+             {&rows});
+  std::int64_t tokens = 0;
+  for (const Segment& s : segments) tokens += s.count;
+  shape_rule(op, tokens == rows.rows(), "the segments do not add up to the rows", {&rows});
+}
+
+}  // namespace
+
+float PageView::key(std::int64_t head, std::int64_t position, std::int64_t i) const {
+  return get(keys(head), dtype, d, position, true, i);
+}
+
+float PageView::value(std::int64_t head, std::int64_t position, std::int64_t i) const {
+  return get(values(head), dtype, d, position, false, i);
+}
+
+float key_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
+             std::int64_t i) {
+  if (kv.pages.empty()) return kv.k.data<float>()[((segment.begin + position) * kv.kv_heads + head) * kv.d + i];
+  return PageView{kv.pages[s][position / page_positions], kv.dtype, kv.kv_heads, kv.d}.key(
+      head, position % page_positions, i);
+}
+
+float value_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
+               std::int64_t i) {
+  if (kv.pages.empty()) return kv.v.data<float>()[((segment.begin + position) * kv.kv_heads + head) * kv.d + i];
+  return PageView{kv.pages[s][position / page_positions], kv.dtype, kv.kv_heads, kv.d}.value(
+      head, position % page_positions, i);
+}
+
+void append_ref(const AppendArgs& a) {
+  const std::int64_t d = a.kv->d, heads = a.kv->kv_heads;
+  const std::int64_t half = page_positions * bytes_of(a.kv->dtype, d);
+  for (std::size_t s = 0; s < a.segments.size(); ++s) {
+    for (std::int64_t t = 0; t < a.segments[s].count; ++t) {
+      const std::int64_t position = a.segments[s].past + t, row = a.segments[s].begin + t;
+      std::byte* page = a.kv->pages[s][position / page_positions];
+      for (std::int64_t h = 0; h < heads; ++h) {
+        const std::int64_t slot = position % page_positions, at = (row * heads + h) * d;
+        put(page + 2 * h * half, a.kv->dtype, d, slot, true, a.k + at);
+        put(page + (2 * h + 1) * half, a.kv->dtype, d, slot, false, a.v + at);
+      }
+    }
+  }
+}
+
+void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments, const KeyValues& kv) {
+  const OpInfo& op = AppendArgs::op.info();
+  shape_rule(op, k.shape() == v.shape() && k.dtype() == DType::F32 && k.width() == kv.kv_heads * kv.d,
+             "expected k and v [T, kv_heads * d] F32", {&k, &v});
+  check_kv(op, kv, segments, k);
+  if (k.requires_grad() || v.requires_grad()) fail("append: a stored key has no gradient; train without a store");
+  run<AppendArgs>({k.data<float>(), v.data<float>(), segments, &kv}, {&k, &v}, {}, {{"dtype", name(kv.dtype)}}, 0);
+}
+
+Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale) {
+  const OpInfo& op = AttentionArgs::op.info();
+  shape_rule(op,
+             q.dtype() == DType::F32 && q.shape().rank() == 2 && kv.d > 0 && kv.kv_heads > 0 && q.width() % kv.d == 0 &&
+                 q.width() / kv.d % kv.kv_heads == 0,
+             "expected q [T, heads * d] F32 with heads a multiple of kv_heads", {&q, &kv.k});
+  check_kv(op, kv, segments, q);
+  for (const Segment& s : segments) {
+    shape_rule(op, !kv.pages.empty() || s.past == 0, "a past needs a store of keys and values", {&q});
+  }
+  Tensor y = Tensor::empty(q.device(), q.shape());
+  double flops = 0;
+  for (const Segment& s : segments) {
+    flops += 4.0 * static_cast<double>(q.width() * s.count) *
+             (static_cast<double>(s.past) + 0.5 * static_cast<double>(s.count + 1));
+  }
+  run<AttentionArgs>({q.data<float>(), y.data<float>(), segments, &kv, q.width() / kv.d, scale}, {&q, &kv.k, &kv.v},
+                     {&y, 1}, {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
+  return y;
+}
+
+}  // namespace toy
