@@ -1,0 +1,56 @@
+#include "toy/io/byte_sink.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <unistd.h>
+
+#include "toy/io/quote.h"
+#include "toy/tensor/error.h"
+
+namespace toy {
+
+namespace {
+constexpr std::size_t buffer_bytes = 256 * 1024;
+}
+
+ByteSink::ByteSink(int descriptor, const std::filesystem::path& path) : descriptor_(descriptor), path_(path) {
+  buffer_.reserve(buffer_bytes);
+}
+
+void ByteSink::write(std::span<const std::byte> bytes) {
+  if (bytes.size() > buffer_bytes - buffer_.size()) flush();
+  if (bytes.size() >= buffer_bytes) {
+    write_now(bytes);
+  } else {
+    buffer_.insert(buffer_.end(), bytes.begin(), bytes.end());
+  }
+}
+
+void ByteSink::pad_to(std::uint64_t alignment) {
+  static constexpr std::array<std::byte, 4096> zeros{};
+  std::uint64_t missing = (alignment - position() % alignment) % alignment;
+  while (missing > 0) {
+    const auto n = std::min<std::uint64_t>(missing, zeros.size());
+    write(std::span(zeros).first(n));
+    missing -= n;
+  }
+}
+
+void ByteSink::flush() {
+  write_now(buffer_);
+  buffer_.clear();
+}
+
+void ByteSink::write_now(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail("{}: cannot write: {}", shown(path_), std::strerror(errno));
+    written_ += static_cast<std::uint64_t>(n);
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+  }
+}
+
+}  // namespace toy

@@ -1,0 +1,59 @@
+// Files on disk: checked reading, read-only memory maps, and writing that happens whole or not at all.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "toy/io/byte_sink.h"
+
+namespace toy {
+
+/// An open regular file. Its size is taken once, when it is opened.
+class InputFile {
+ public:
+  /// Fails with one line when the path is missing, a directory, not a regular file, not readable or empty.
+  explicit InputFile(std::filesystem::path path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  std::uint64_t size() const { return size_; }
+  int descriptor() const { return descriptor_; }
+  /// Fills `out` from `offset`; fails when the file ends first.
+  void read_at(std::uint64_t offset, std::span<std::byte> out) const;
+
+ private:
+  std::filesystem::path path_;
+  int descriptor_ = -1;
+  std::uint64_t size_ = 0;
+};
+
+/// The bytes of a whole file, mapped read-only. A file that shrinks while it is mapped raises SIGBUS on access.
+class MappedFile {
+ public:
+  explicit MappedFile(const InputFile& file);
+  ~MappedFile();
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  /// Gives back the memory of the whole pages inside [offset, offset + bytes); they are read again when touched.
+  void drop(std::uint64_t offset, std::uint64_t bytes) const;
+
+ private:
+  std::span<const std::byte> bytes_;
+};
+
+/// Opens and maps a file; errors as InputFile.
+std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path);
+
+/// Writes a file whole: `write` fills a temporary file in the same folder, which is synced and renamed to `path`.
+/// After an error, also one thrown by `write`, the old file is untouched and the temporary is gone.
+void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write);
+
+}  // namespace toy
