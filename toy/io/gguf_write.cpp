@@ -63,7 +63,7 @@ void check_names(std::span<const TensorSource> tensors) {
   }
 }
 
-void write_header(ByteSink& out, const Metadata& metadata, std::span<const TensorSource> tensors, std::uint32_t version,
+void write_header(ByteSink& out, const Metadata& metadata, std::span<const TensorSource> tensors, WriteOptions options,
                   std::uint32_t alignment) {
   out.text("GGUF");
   out.number(options.version);
