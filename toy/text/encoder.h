@@ -1,0 +1,19 @@
+// What the two tokenizer models have in common.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace toy {
+
+/// Turns ordinary text (no special tokens in it) into token ids. Never throws on any text.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  /// Appends the ids of `text`. `starts` says that nothing, or a special token, stands before it.
+  virtual void encode(std::string_view text, bool starts, std::vector<std::int32_t>& ids) const = 0;
+};
+
+}  // namespace toy

@@ -1,0 +1,55 @@
+#include "toy/text/piece_table.h"
+
+#include <bit>
+#include <functional>
+
+namespace toy {
+
+PieceTable::PieceTable(StringTable tokens) : texts_(std::move(tokens)) {
+  tokens_ = static_cast<std::int32_t>(texts_.size());
+  rehash(std::bit_ceil(2 * texts_.size() + 16));
+  for (std::int32_t id = 0; id < tokens_; ++id) duplicates_ += !index(id);
+}
+
+std::int32_t PieceTable::intern(std::string_view text) {
+  if (const auto piece = find(text)) return *piece;
+  texts_.push_back(text);
+  index(size() - 1);
+  return size() - 1;
+}
+
+std::uint32_t PieceTable::hash(std::string_view text) {
+  const std::uint64_t h = std::hash<std::string_view>{}(text);
+  return static_cast<std::uint32_t>(h ^ (h >> 32));
+}
+
+std::size_t PieceTable::locate(std::string_view text, std::uint32_t hash) const {
+  const std::size_t mask = slots_.size() - 1;
+  std::size_t at = hash & mask;
+  while (slots_[at].piece >= 0 && (slots_[at].hash != hash || (*this)[slots_[at].piece] != text)) at = (at + 1) & mask;
+  return at;
+}
+
+bool PieceTable::index(std::int32_t piece) {
+  if (2 * (used_ + 1) > slots_.size()) rehash(2 * slots_.size());
+  const std::uint32_t h = hash((*this)[piece]);
+  Slot& slot = slots_[locate((*this)[piece], h)];
+  if (slot.piece >= 0) return false;
+  slot = {h, piece};
+  ++used_;
+  return true;
+}
+
+void PieceTable::rehash(std::size_t slots) {
+  std::vector<Slot> old(slots);
+  old.swap(slots_);
+  const std::size_t mask = slots - 1;
+  for (const Slot& slot : old) {
+    if (slot.piece < 0) continue;
+    std::size_t at = slot.hash & mask;
+    while (slots_[at].piece >= 0) at = (at + 1) & mask;
+    slots_[at] = slot;
+  }
+}
+
+}  // namespace toy

@@ -1,0 +1,37 @@
+// How byte-level BPE cuts text into words before it merges.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "toy/text/regex.h"
+
+namespace toy {
+
+/// A named list of regular expressions, applied one after another: each cuts the fragments that the previous one left
+/// into its matches and the gaps between them.
+class PreTokenizer {
+ public:
+  /// By the name in `tokenizer.ggml.pre`; for a name that is not known the list of "default". See `known`.
+  explicit PreTokenizer(std::string_view name);
+
+  /// Whether this name has a list of its own.
+  static bool known(std::string_view name);
+  /// Every known name, in the order of the table.
+  static std::vector<std::string_view> names();
+
+  /// The words of valid UTF-8, in order; joined they are the text.
+  std::vector<std::string_view> split(std::string_view text) const;
+
+  /// A word that is a token as a whole is not merged (Llama 3, Mistral's Tekken).
+  bool ignore_merges() const { return ignore_merges_; }
+  /// Whether texts begin with BOS when the file does not say.
+  bool add_bos() const { return add_bos_; }
+
+ private:
+  std::vector<Regex> patterns_;
+  bool ignore_merges_ = false;
+  bool add_bos_ = false;
+};
+
+}  // namespace toy

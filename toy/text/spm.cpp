@@ -1,0 +1,152 @@
+#include "toy/text/spm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <queue>
+#include <utility>
+
+#include "toy/text/bytes.h"
+#include "toy/text/word_cache.h"
+
+namespace toy {
+
+namespace {
+
+/// A stretch of the word in its linked list; -1 ends the list. Length 0: joined to its left neighbour.
+struct Symbol {
+  std::int32_t begin, length, previous, next;
+};
+
+/// A pair that could be joined into a token of this score and length.
+struct Candidate {
+  float score;
+  std::int32_t left, right, length;
+
+  /// The order of the queue: the highest score on top, the leftmost among equals.
+  friend bool operator<(const Candidate& a, const Candidate& b) {
+    return a.score != b.score ? a.score < b.score : a.left > b.left;
+  }
+};
+
+std::vector<Symbol> characters(std::string_view word) {
+  std::vector<Symbol> symbols;
+  symbols.reserve(word.size());
+  for (std::size_t at = 0; at < word.size();) {
+    const Utf8Head head = utf8_head(word.substr(at));
+    const std::size_t length = head.kind == Utf8Head::valid ? head.length : 1;
+    const auto index = static_cast<std::int32_t>(symbols.size());
+    symbols.push_back({static_cast<std::int32_t>(at), static_cast<std::int32_t>(length), index - 1, index + 1});
+    at += length;
+  }
+  if (!symbols.empty()) symbols.back().next = -1;
+  return symbols;
+}
+
+std::string make_spaces_visible(std::string_view text, bool with_prefix) {
+  std::string visible;
+  visible.reserve(text.size() + text.size() / 2 + visible_space.size());
+  if (with_prefix) visible += visible_space;
+  for (char c : text) {
+    if (c == ' ') {
+      visible += visible_space;
+    } else {
+      visible += c;
+    }
+  }
+  return visible;
+}
+
+}  // namespace
+
+SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const PieceTable> pieces,
+                       std::vector<std::string>& notes)
+    : pieces_(std::move(pieces)),
+      scores_(vocabulary.scores),
+      add_space_prefix_(vocabulary.add_space_prefix.value_or(true)) {
+  scores_.resize(static_cast<std::size_t>(pieces_->tokens()));
+  for (std::int32_t id = 0; id < pieces_->tokens(); ++id) {
+    const std::string_view token = (*pieces_)[id];
+    longest_token_ = std::max(longest_token_, token.size());
+    for (std::size_t at = token.find(visible_space, 1); at != std::string_view::npos;
+         at = token.find(visible_space, at + 1)) {
+      joins_space_[static_cast<std::uint8_t>(token[at - 1])] = true;
+    }
+  }
+
+  int missing = 0;
+  for (int byte = 0; byte < 256; ++byte) {
+    const char raw = static_cast<char>(byte);
+    auto token = pieces_->find(fmt::format("<0x{:02X}>", byte));
+    if (!token) token = pieces_->find({&raw, 1});
+    if (!token) token = vocabulary.unk;
+    missing += !token.has_value();
+    byte_tokens_[byte] = token.value_or(-1);
+  }
+  if (missing > 0) {
+    notes.push_back(fmt::format(
+        "the vocabulary has no token for {} of the 256 bytes and none for unknown text: they are dropped from texts",
+        missing));
+  }
+}
+
+void SpmEncoder::encode(std::string_view text, bool starts, std::vector<std::int32_t>& ids) const {
+  const std::string visible = make_spaces_visible(text, starts && add_space_prefix_);
+  WordCache cache;
+  for (std::string_view rest = visible; !rest.empty();) {
+    const std::string_view word = rest.substr(0, word_length(rest));
+    cache.append(word, ids, [this](std::string_view w, std::vector<std::int32_t>& out) { encode_word(w, out); });
+    rest.remove_prefix(word.size());
+  }
+}
+
+/// The model has no words, but where no token continues the byte before a U+2581 nothing can be joined across it: both
+/// sides are independent.
+std::size_t SpmEncoder::word_length(std::string_view text) const {
+  std::size_t at = text.find(visible_space, 1);
+  while (at != std::string_view::npos && joins_space_[static_cast<std::uint8_t>(text[at - 1])]) {
+    at = text.find(visible_space, at + 1);
+  }
+  return std::min(at, text.size());
+}
+
+void SpmEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& ids) const {
+  std::vector<Symbol> symbols = characters(word);
+  std::priority_queue<Candidate> candidates;
+  const auto consider = [&](std::int32_t left, std::int32_t right) {
+    if (left < 0 || right < 0) return;
+    const std::int32_t length = symbols[left].length + symbols[right].length;
+    if (static_cast<std::size_t>(length) > longest_token_) return;
+    const auto token = pieces_->find(word.substr(symbols[left].begin, length));
+    if (token) candidates.push({scores_[*token], left, right, length});
+  };
+  for (std::int32_t i = 0; i + 1 < static_cast<std::int32_t>(symbols.size()); ++i) consider(i, i + 1);
+
+  while (!candidates.empty()) {
+    const Candidate best = candidates.top();
+    candidates.pop();
+    Symbol& left = symbols[best.left];
+    Symbol& right = symbols[best.right];
+    // Stale when one of the two has been joined with another neighbour since.
+    if (left.length == 0 || right.length == 0 || left.length + right.length != best.length) continue;
+    left.length = best.length;
+    left.next = right.next;
+    if (right.next >= 0) symbols[right.next].previous = best.left;
+    right.length = 0;
+    consider(left.previous, best.left);
+    consider(best.left, left.next);
+  }
+  for (std::int32_t i = 0; i >= 0; i = symbols[i].next) {
+    append_text(word.substr(symbols[i].begin, symbols[i].length), ids);
+  }
+}
+
+void SpmEncoder::append_text(std::string_view text, std::vector<std::int32_t>& ids) const {
+  if (const auto token = pieces_->find(text)) return ids.push_back(*token);
+  for (char c : text) {
+    const std::int32_t token = byte_tokens_[static_cast<std::uint8_t>(c)];
+    if (token >= 0) ids.push_back(token);
+  }
+}
+
+}  // namespace toy

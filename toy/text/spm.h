@@ -1,0 +1,38 @@
+// SentencePiece byte-pair encoding, the tokenizer of Llama 1 and 2, Mistral 7B and Gemma.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "toy/text/encoder.h"
+#include "toy/text/piece_table.h"
+#include "toy/text/vocabulary.h"
+
+namespace toy {
+
+/// Spells spaces as U+2581, starts from single characters and joins, again and again, the adjacent pair whose
+/// concatenation is the token of highest score (the leftmost among equals). Characters that are no token become the
+/// byte tokens `<0xXX>`. Kudo and Richardson, arXiv:1808.06226.
+class SpmEncoder final : public Encoder {
+ public:
+  SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const PieceTable> pieces, std::vector<std::string>& notes);
+
+  void encode(std::string_view text, bool starts, std::vector<std::int32_t>& ids) const override;
+
+ private:
+  void encode_word(std::string_view word, std::vector<std::int32_t>& ids) const;
+  void append_text(std::string_view text, std::vector<std::int32_t>& ids) const;
+  std::size_t word_length(std::string_view text) const;
+
+  std::shared_ptr<const PieceTable> pieces_;
+  std::vector<float> scores_;
+  bool add_space_prefix_;
+  std::size_t longest_token_ = 0;
+  std::array<std::int32_t, 256> byte_tokens_{};
+  std::array<bool, 256> joins_space_{};
+};
+
+}  // namespace toy
