@@ -8,6 +8,11 @@
 
 #include "toy/tensor/device.h"
 
+namespace toy {
+struct LinearArgs;
+struct GatherArgs;
+}  // namespace toy
+
 namespace toy::cpu {
 
 /// Re-lays rows [N, K] as panels of `panel_width` outputs; panels [first, last) of ceil(N / panel_width).
@@ -26,6 +31,10 @@ struct Level {
   void (*add_kernels)(KernelTable&);
   void (*pack)(const PackArgs&);  // null when panel_width is 0
 };
+
+/// For weights that lie in rows, whatever the level: the plain loops.
+void multiply_rows(const LinearArgs& args);
+void gather_rows(const GatherArgs& args);
 
 /// The plain loops of every op.
 void add_ref_kernels(KernelTable& table);

@@ -23,7 +23,7 @@ inline vf exp(vf x) {
   p = fma(p, r, broadcast(5.0000001201e-1f));
   p = fma(p, r * r, r) + broadcast(1.0f);
   const vi power = (__builtin_convertvector(n, vi) + 127) << 23;
-  return p * reinterpret_cast<const vf&>(power);
+  return p * reinterpret_cast<vf>(power);
 }
 
 /// tanh(x) = 1 - 2 / (e^2x + 1).

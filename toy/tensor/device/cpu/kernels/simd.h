@@ -45,17 +45,16 @@ typedef std::uint16_t lane_shorts_unaligned __attribute__((vector_size(TOY_VECTO
 
 inline vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 inline void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
-inline vi load_bits(const void* p) { return *static_cast<const vi_unaligned*>(p); }
+inline vi load_bits(const std::byte* p) { return *reinterpret_cast<const vi_unaligned*>(p); }
 inline vf broadcast(float x) { return x - vf{}; }
-inline vi broadcast(std::int32_t x) { return x - vi{}; }
 inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 inline std::int64_t max(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
 /// The four bytes at `p` in every lane.
-inline vi broadcast_quad(const void* p) {
+inline vi broadcast_quad(const std::byte* p) {
   std::int32_t quad;
   __builtin_memcpy(&quad, p, 4);
-  return broadcast(quad);
+  return quad + vi{};
 }
 
 /// a * b + c with one rounding per lane (two on levels without FMA; each level is consistent with itself).
@@ -71,24 +70,25 @@ inline vf fma(vf a, vf b, vf c) {
 
 inline vf to_float(vi v) { return __builtin_convertvector(v, vf); }
 
-/// `lanes` signed bytes as floats.
-inline vf widen_bytes(const void* p) {
-  return to_float(__builtin_convertvector(*static_cast<const lane_bytes_unaligned*>(p), vi));
+/// `lanes` signed bytes.
+inline vf load_int8(const std::byte* p) {
+  return to_float(__builtin_convertvector(*reinterpret_cast<const lane_bytes_unaligned*>(p), vi));
 }
 
 /// `lanes` bfloat16 values.
-inline vf widen_bfloat(const void* p) {
-  return reinterpret_cast<vf>(__builtin_convertvector(*static_cast<const lane_shorts_unaligned*>(p), vu) << 16);
+inline vf load_bfloat(const std::byte* p) {
+  const vu wide = __builtin_convertvector(*reinterpret_cast<const lane_shorts_unaligned*>(p), vu);
+  return reinterpret_cast<vf>(wide << 16);
 }
 
-/// `lanes` IEEE halves.
-inline vf widen_half(const void* p) {
+/// IEEE halves as floats, exact.
+inline vf widen_halves(lane_shorts half) {
 #if defined(__AVX512F__)
-  return _mm512_cvtph_ps(_mm256_loadu_si256(static_cast<const __m256i_u*>(p)));
+  return _mm512_maskz_cvtph_ps(0xFFFF, reinterpret_cast<__m256i>(half));
 #elif defined(__F16C__)
-  return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i_u*>(p)));
+  return _mm256_cvtph_ps(reinterpret_cast<__m128i>(half));
 #else
-  const vu h = __builtin_convertvector(*static_cast<const lane_shorts_unaligned*>(p), vu);
+  const vu h = __builtin_convertvector(half, vu);
   // As float bits the half is 2^112 too small, subnormals included; infinity and NaN need the full exponent.
   const vf magnitude = reinterpret_cast<vf>((h & 0x7FFFu) << 13) * 0x1p112f;
   const vu infinite = reinterpret_cast<vu>((h & 0x7C00u) == 0x7C00u) & 0x7F800000u;
@@ -96,17 +96,26 @@ inline vf widen_half(const void* p) {
 #endif
 }
 
+/// `lanes` IEEE halves.
+inline vf load_half(const std::byte* p) { return widen_halves(*reinterpret_cast<const lane_shorts_unaligned*>(p)); }
+
+/// One IEEE half.
+inline float half_to_float(const std::byte* p) {
+  lane_shorts half = {};
+  __builtin_memcpy(&half, p, 2);
+  return widen_halves(half)[0];
+}
+
 /// acc + the dot product of four neighbouring bytes in each lane, exact. w: int8; x: int8 in [-127, 127] plus
 /// int8_offset, so that the caller subtracts int8_offset * sum(w).
 inline vi dot4(vi acc, vi w, vi x) {
 #if defined(__AVX512VNNI__)
-  return reinterpret_cast<vi>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x),
-                                                  reinterpret_cast<__m512i>(w)));
+  return reinterpret_cast<vi>(
+      _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(w)));
 #elif defined(__AVX512BW__)
   const __m512i weight = reinterpret_cast<__m512i>(w);
   const __m512i value = reinterpret_cast<__m512i>(x);
-  const __m512i signed_value =
-      _mm512_mask_sub_epi8(value, _mm512_movepi8_mask(weight), _mm512_setzero_si512(), value);
+  const __m512i signed_value = _mm512_mask_sub_epi8(value, _mm512_movepi8_mask(weight), _mm512_setzero_si512(), value);
   const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(weight), signed_value);
   return acc + reinterpret_cast<vi>(_mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #elif defined(__AVX2__)

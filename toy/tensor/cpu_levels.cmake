@@ -1,0 +1,22 @@
+# Compiles kernels/level.cpp once per SIMD level: namespace toy::cpu::<level>, the level's instruction set, always
+# optimised (unoptimised kernels would also leave copies of inline functions that run on newer processors only).
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  set(levels v2 v3 v4 v4_vnni)
+else()
+  set(levels generic)
+endif()
+set(flags_v2 -march=x86-64-v2)
+set(flags_v3 -march=x86-64-v3)
+set(flags_v4 -march=x86-64-v4)
+set(flags_v4_vnni -march=x86-64-v4 -mavx512vnni)
+set(flags_generic)
+
+foreach(level IN LISTS levels)
+  add_library(toy_cpu_${level} OBJECT device/cpu/kernels/level.cpp)
+  set_target_properties(toy_cpu_${level} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_compile_definitions(toy_cpu_${level} PRIVATE TOY_LEVEL=${level} TOY_LEVEL_NAME="${level}")
+  target_include_directories(toy_cpu_${level} PRIVATE "${PROJECT_BINARY_DIR}/floors/tensor")
+  target_link_libraries(toy_cpu_${level} PRIVATE toy_flags fmt::fmt OpenMP::OpenMP_CXX)
+  target_compile_options(toy_cpu_${level} PRIVATE -O3 ${flags_${level}})
+  target_sources(toy_tensor PRIVATE $<TARGET_OBJECTS:toy_cpu_${level}>)
+endforeach()

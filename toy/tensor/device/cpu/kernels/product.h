@@ -1,0 +1,163 @@
+// The product kernel: x W^T for weights in panels, in float or in int8 blocks.
+#pragma once
+
+#include <omp.h>
+
+#include "toy/tensor/device/cpu/kernels/quantize.h"
+#include "toy/tensor/device/cpu/kernels/tile.h"
+#include "toy/tensor/device/cpu/level.h"
+#include "toy/tensor/ops/linear.h"
+
+namespace toy::cpu::TOY_LEVEL {
+
+inline constexpr std::int64_t slice_rows = 128;     // rows of x that stay in the second cache
+inline constexpr std::int64_t slice_numbers = 256;  // k of a slice: its panel stays in the first cache
+inline constexpr std::int64_t slice_blocks = 512;
+
+inline std::int64_t panels_of(std::int64_t N) { return (N + panel_width - 1) / panel_width; }
+
+/// Part i of n of [0, whole).
+inline Range part(std::int64_t whole, std::int64_t i, std::int64_t n) { return {whole * i / n, whole * (i + 1) / n}; }
+
+/// What the tiles of one block of rows and one slice of k share.
+struct Slice {
+  Range rows, k;
+  const float* x;  // row rows.begin, element k.begin
+  std::int64_t x_stride;
+};
+
+/// One panel whose last outputs do not exist: through a buffer, so that nothing is written beside y.
+template <class Panel>
+void multiply_partial(ProductTile t, std::int64_t rows, std::int64_t outputs) {
+  float y[tile_rows<Panel> * panel_width] = {}, bias[panel_width] = {};
+  const auto bytes = static_cast<std::size_t>(4 * outputs);
+  float* target = t.y;
+  if (t.resume) {
+    for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(y + r * panel_width, target + r * t.y_stride, bytes);
+  }
+  if (t.bias != nullptr) __builtin_memcpy(bias, t.bias, bytes);
+  const std::int64_t stride = t.y_stride;
+  t.y = y;
+  t.y_stride = panel_width;
+  t.bias = t.bias != nullptr ? bias : nullptr;
+  tile_function<Panel>(rows, 1)(t);
+  for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(target + r * stride, y + r * panel_width, bytes);
+}
+
+/// Panels [panels.begin, panels.end) of one weight for one slice.
+template <class Panel>
+void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
+  const std::int64_t T = s.rows.end - s.rows.begin;
+  const std::int64_t tiles = (T + tile_rows<Panel> - 1) / tile_rows<Panel>;
+  const std::int64_t together = T == 1 ? 4 : T == 2 ? 2 : 1;
+  ProductTile t{};
+  t.panel_bytes = panel_width * bytes_of(Panel::dtype, a.K);
+  t.K = s.k.end - s.k.begin;
+  t.y_stride = out.N;
+  t.resume = s.k.begin > 0;
+  for (std::int64_t p = panels.begin; p < panels.end;) {
+    const std::int64_t n = p * panel_width;
+    const bool several = p + together <= panels.end && n + together * panel_width <= out.N;
+    t.panel = out.weight + p * t.panel_bytes + panel_width * bytes_of(Panel::dtype, s.k.begin);
+    t.bias = out.bias != nullptr && s.k.end == a.K ? out.bias + n : nullptr;
+    for (std::int64_t i = 0; i < tiles; ++i) {
+      const Range rows = part(T, i, tiles);
+      const std::int64_t row = s.rows.begin + rows.begin;
+      if constexpr (is_block(Panel::dtype)) {
+        t.x_stride = a.K;
+        t.scale_stride = a.K / 32;
+        t.x_int8 = a.scratch + row * a.K + s.k.begin;
+        t.x_scale = int8_scales(a) + row * t.scale_stride + s.k.begin / 32;
+      } else {
+        t.x_stride = s.x_stride;
+        t.x = s.x + rows.begin * s.x_stride;
+      }
+      t.y = out.y + row * out.N + n;
+      if (n + panel_width > out.N) {
+        multiply_partial<Panel>(t, rows.end - rows.begin, out.N - n);
+      } else {
+        tile_function<Panel>(rows.end - rows.begin, several ? together : 1)(t);
+      }
+    }
+    p += several ? together : 1;
+  }
+}
+
+inline void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
+  switch (out.dtype) {
+    case DType::F32:
+      return multiply_panels<F32Panel>(a, out, panels, s);
+    case DType::F16:
+      return multiply_panels<F16Panel>(a, out, panels, s);
+    case DType::BF16:
+      return multiply_panels<BF16Panel>(a, out, panels, s);
+    case DType::Q8_0:
+      return multiply_panels<Q8Panel>(a, out, panels, s);
+    case DType::Q4_0:
+      return multiply_panels<Q4Panel>(a, out, panels, s);
+    default:
+      return multiply_panels<Q6Panel>(a, out, panels, s);
+  }
+}
+
+/// The outputs of the call as one list of panels; f(output, range of its panels) for those in `panels`.
+template <class F>
+void each_output(const LinearArgs& a, Range panels, const F& f) {
+  std::int64_t begin = 0;
+  for (int i = 0; i < a.count; ++i) {
+    const LinearArgs::Output& out = a.outputs[static_cast<std::size_t>(i)];
+    const std::int64_t count = out.layout == Layout::panels ? panels_of(out.N) : 0;
+    const Range here{max(panels.begin - begin, 0), min(panels.end - begin, count)};
+    if (here.begin < here.end) f(out, here);
+    begin += count;
+  }
+}
+
+/// One thread's share of the product: some rows, some panels.
+inline void multiply_share(const LinearArgs& a, Range rows, Range panels) {
+  const bool few = rows.end - rows.begin <= 4;
+  each_output(a, panels, [&](const LinearArgs::Output& out, Range here) {
+    const std::int64_t length = few ? a.K : is_block(out.dtype) ? slice_blocks : slice_numbers;
+    for (std::int64_t t = rows.begin; t < rows.end; t += slice_rows) {
+      for (std::int64_t k = 0; k < a.K; k += length) {
+        const Slice s{{t, min(t + slice_rows, rows.end)}, {k, min(k + length, a.K)}, a.x + t * a.K + k, a.K};
+        multiply_panels(a, out, here, s);
+      }
+    }
+  });
+}
+
+/// In how many parts the rows are cut: only when there are too few panels for the threads.
+inline std::int64_t row_parts(std::int64_t T, std::int64_t panels, std::int64_t threads) {
+  std::int64_t parts = 1;
+  while (threads % (2 * parts) == 0 && panels < 4 * threads / parts && T >= 128 * parts) parts *= 2;
+  return parts;
+}
+
+inline void linear(const LinearArgs& a, const Team& team) {
+  std::int64_t panels = 0, bytes = 0;
+  bool blocks = false;
+  for (int i = 0; i < a.count; ++i) {
+    const LinearArgs::Output& out = a.outputs[static_cast<std::size_t>(i)];
+    if (out.layout == Layout::rows) continue;  // multiply_rows takes it
+    panels += panels_of(out.N);
+    bytes += out.N * bytes_of(out.dtype, a.K);
+    blocks = blocks || is_block(out.dtype);
+  }
+  const bool together = blocks && a.T > 1;  // the threads round x together
+  if (blocks && !together) quantize_rows(a, {0, a.T});
+  const int threads = a.T * bytes < 65536 ? 1 : team.threads;
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
+    if (together) {
+      quantize_rows(a, part(a.T, me, count));
+#pragma omp barrier
+    }
+    const std::int64_t cuts = row_parts(a.T, panels, count);
+    multiply_share(a, part(a.T, me % cuts, cuts), part(panels, me / cuts, count / cuts));
+  }
+  multiply_rows(a);
+}
+
+}  // namespace toy::cpu::TOY_LEVEL

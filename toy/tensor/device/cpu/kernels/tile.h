@@ -1,0 +1,137 @@
+// The inner loop of the product: R rows of x times P panels, accumulators in registers.
+// Each y[t, n] is one lane of one accumulator that takes k in ascending order; R, P and the cut of k do not matter.
+#pragma once
+
+#include "toy/tensor/device/cpu/kernels/panels.h"
+
+namespace toy::cpu::TOY_LEVEL {
+
+struct ProductTile {
+  const std::byte* panel;    // at the first k of the slice
+  std::int64_t panel_bytes;  // from one panel to the next
+  const float* x;            // at the first k; plain numbers only
+  std::int64_t x_stride;     // elements from one row to the next, of x and of x_int8
+  const std::byte* x_int8;   // at the first k; blocks only
+  const float* x_scale;      // one for 32 elements of x_int8
+  std::int64_t scale_stride;
+  std::int64_t K;  // of the slice
+  float* y;        // first output of the first row
+  std::int64_t y_stride;
+  bool resume;        // y holds the sum of the slices before
+  const float* bias;  // added at the end; null before the last slice
+};
+
+template <int R, int P>
+using Accumulators = vf[R][P][vectors];
+
+template <class Panel, int R, int P>
+[[gnu::always_inline]] inline void multiply_numbers(const ProductTile& t, Accumulators<R, P>& sum) {
+  constexpr std::int64_t step = panel_width * info(Panel::dtype).block_bytes;
+  const std::byte* panel = t.panel;
+  for (std::int64_t k = 0; k < t.K; ++k, panel += step) {
+    vf w[P][vectors];
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < vectors; ++v) w[p][v] = Panel::load_k(panel + p * t.panel_bytes, v);
+    }
+    for (int r = 0; r < R; ++r) {
+      const vf x = broadcast(t.x[r * t.x_stride + k]);
+      for (int p = 0; p < P; ++p) {
+        for (int v = 0; v < vectors; ++v) sum[r][p][v] = fma(x, w[p][v], sum[r][p][v]);
+      }
+    }
+  }
+}
+
+/// One group of elements that share a scale: the sum of int8 products is exact, then one fused multiply-add.
+template <class Panel, int R, int P>
+[[gnu::always_inline]] inline void multiply_group(const ProductTile& t, const std::byte* block, std::int64_t k,
+                                                  int group, Accumulators<R, P>& sum) {
+  for (int p = 0; p < P; ++p) {
+    vi dots[R][vectors] = {};
+    vi offset[vectors] = {};
+    const std::byte* x = t.x_int8 + k;
+    Panel::each_quad(
+        block + p * t.panel_bytes, group, [&](int q, int v, vi w) __attribute__((always_inline)) {
+          if (int8_offset != 0) offset[v] = dot4(offset[v], w, vi{} + int8_offset * 0x01010101u);
+          for (int r = 0; r < R; ++r) dots[r][v] = dot4(dots[r][v], w, broadcast_quad(x + r * t.x_stride + 4 * q));
+        });
+    for (int v = 0; v < vectors; ++v) {
+      const vf scale = Panel::scale(block + p * t.panel_bytes, group, v);
+      for (int r = 0; r < R; ++r) {
+        const vf both = scale * broadcast(t.x_scale[r * t.scale_stride + k / 32]);
+        sum[r][p][v] = fma(to_float(dots[r][v] - offset[v]), both, sum[r][p][v]);
+      }
+    }
+  }
+}
+
+template <class Panel, int R, int P>
+[[gnu::always_inline]] inline void multiply_blocks(const ProductTile& t, Accumulators<R, P>& sum) {
+  constexpr std::int64_t elements = info(Panel::dtype).block_elements;
+  constexpr std::int64_t step = panel_width * info(Panel::dtype).block_bytes;
+  const std::byte* block = t.panel;
+  for (std::int64_t k = 0; k < t.K; k += elements, block += step) {
+    for (int group = 0; group < elements / Panel::group; ++group) {
+      multiply_group<Panel, R, P>(t, block, k + group * Panel::group, group, sum);
+    }
+  }
+}
+
+template <class Panel, int R, int P>
+void multiply_tile(const ProductTile& t) {
+  Accumulators<R, P> sum;
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < vectors; ++v) {
+        sum[r][p][v] = t.resume ? load(t.y + r * t.y_stride + p * panel_width + v * lanes) : vf{};
+      }
+    }
+  }
+  if constexpr (is_block(Panel::dtype)) {
+    multiply_blocks<Panel, R, P>(t, sum);
+  } else {
+    multiply_numbers<Panel, R, P>(t, sum);
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int p = 0; p < P; ++p) {
+      for (int v = 0; v < vectors; ++v) {
+        const std::int64_t n = p * panel_width + v * lanes;
+        const vf y = t.bias == nullptr ? sum[r][p][v] : sum[r][p][v] + load(t.bias + n);
+        store(t.y + r * t.y_stride + n, y);
+      }
+    }
+  }
+}
+
+using TileFunction = void (*)(const ProductTile&);
+
+inline constexpr int registers = vector_bytes == 64 ? 32 : 16;
+/// Rows of a tile of one panel, so that the accumulators stay in registers.
+template <class Panel>
+inline constexpr int tile_rows = is_block(Panel::dtype) ? (registers == 32 ? 6 : 4) : (registers == 32 ? 12 : 6);
+
+/// The tile for `rows` rows and `panels` panels: one row takes 4, two rows take 2, more rows take 1.
+template <class Panel>
+TileFunction tile_function(std::int64_t rows, std::int64_t panels) {
+  if (panels == 4) return &multiply_tile<Panel, 1, 4>;
+  if (panels == 2) return &multiply_tile<Panel, 2, 2>;
+  constexpr TileFunction functions[] = {
+    &multiply_tile<Panel, 1, 1>,
+    &multiply_tile<Panel, 2, 1>,
+    &multiply_tile<Panel, 3, 1>,
+    &multiply_tile<Panel, 4, 1>,
+    &multiply_tile<Panel, 5, 1>,
+    &multiply_tile<Panel, 6, 1>,
+#if TOY_VECTOR_BYTES == 64
+    &multiply_tile<Panel, 7, 1>,
+    &multiply_tile<Panel, 8, 1>,
+    &multiply_tile<Panel, 9, 1>,
+    &multiply_tile<Panel, 10, 1>,
+    &multiply_tile<Panel, 11, 1>,
+    &multiply_tile<Panel, 12, 1>,
+#endif
+  };
+  return functions[rows - 1];
+}
+
+}  // namespace toy::cpu::TOY_LEVEL

@@ -1,0 +1,77 @@
+#include "toy/tensor/device/cpu/level.h"
+#include "toy/tensor/ops/gather.h"
+#include "toy/tensor/ops/linear.h"
+
+namespace toy::cpu {
+
+#if defined(__x86_64__)
+namespace v2 {
+extern const Level level;
+}
+namespace v3 {
+extern const Level level;
+}
+namespace v4 {
+extern const Level level;
+}
+namespace v4_vnni {
+extern const Level level;
+}
+#else
+namespace generic {
+extern const Level level;
+}
+#endif
+
+namespace {
+
+Level when(bool (*supported)(), Level level) {
+  level.supported = supported;
+  return level;
+}
+
+#if defined(__x86_64__)
+// Features that always come with the ones asked for here (F16C, LZCNT and MOVBE with AVX2) are not asked for.
+bool has_v2() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"); }
+bool has_v3() {
+  return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
+         __builtin_cpu_supports("bmi2");
+}
+bool has_v4() {
+  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+bool has_v4_vnni() { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
+#endif
+
+bool always() { return true; }
+
+}  // namespace
+
+const std::vector<Level>& levels() {
+  static const std::vector<Level> all = {
+#if defined(__x86_64__)
+    when(&has_v4_vnni, v4_vnni::level),
+    when(&has_v4, v4::level),
+    when(&has_v3, v3::level),
+    when(&has_v2, v2::level),
+#else
+    when(&always, generic::level),
+#endif
+    {"ref", 0, &always, &add_ref_kernels, nullptr},
+  };
+  return all;
+}
+
+void multiply_rows(const LinearArgs& a) {
+  LinearArgs rest = a;
+  rest.count = 0;
+  for (const auto& out : std::span(a.outputs).first(static_cast<std::size_t>(a.count))) {
+    if (out.layout == Layout::rows) rest.outputs[static_cast<std::size_t>(rest.count++)] = out;
+  }
+  linear_ref<float>(rest);
+}
+
+void gather_rows(const GatherArgs& a) { gather_ref<float>(a); }
+
+}  // namespace toy::cpu
