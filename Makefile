@@ -43,7 +43,7 @@ asan tsan: deps  ## Build and test with the sanitizers of addresses or threads
 
 fuzz: deps  ## Fuzz each parser for FUZZ_SECONDS=60
 	@cmake --preset fuzz
-	@cmake --build build-fuzz -j $(JOBS)
+	@cmake --build build-fuzz -j $(JOBS) --target fuzz
 	@tools/fuzz.sh $(FUZZ_SECONDS)
 
 docs: build  ## Write docs/cli.md from the program's own registry
