@@ -50,6 +50,9 @@ struct OpRecord {
   double flops = 0;
 };
 
+/// How long memory is meant to live: within one step, or across steps (states, weights).
+enum class Lifetime : std::uint8_t { step, kept };
+
 class Device {
  public:
   virtual ~Device() = default;
@@ -59,7 +62,7 @@ class Device {
 
   virtual std::string_view name() const = 0;
   /// Memory of one tensor, released when the last tensor over it is gone.
-  virtual std::shared_ptr<Storage> allocate(std::int64_t bytes) = 0;
+  virtual std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) = 0;
   /// The weight in the layout this device multiplies by. The original elements are no longer needed.
   virtual Tensor prepare(const Tensor& weight) = 0;
   /// Between the two, memory of activations is reused; end_step gives back what the step did not use.

@@ -62,9 +62,10 @@ int physical_cores() {
 CpuDevice::CpuDevice(const CpuOptions& options)
     : level_(&find_level(options.simd_level)),
       activations_(std::make_shared<cpu::Arena>(false)),
-      weights_(std::make_shared<cpu::Arena>(true)) {
+      kept_(std::make_shared<cpu::Arena>(true)) {
   if (options.threads < 0 || options.threads > 1024) refuse("threads: expected 1..1024, found {}", options.threads);
   team_.threads = options.threads > 0 ? options.threads : physical_cores();
+  cpu::add_ref_kernels(kernels_);  // a level replaces those it has faster
   level_->add_kernels(kernels_);
 }
 
@@ -78,7 +79,9 @@ std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& aren
   return storage;
 }
 
-std::shared_ptr<Storage> CpuDevice::allocate(std::int64_t bytes) { return take(activations_, bytes); }
+std::shared_ptr<Storage> CpuDevice::allocate(std::int64_t bytes, Lifetime lifetime) {
+  return take(lifetime == Lifetime::step ? activations_ : kept_, bytes);
+}
 
 std::int64_t CpuDevice::prepared_bytes(DType dtype, std::int64_t N, std::int64_t K) const {
   const std::int64_t width = std::max(level_->panel_width, 1);
@@ -92,7 +95,7 @@ Tensor CpuDevice::prepare(const Tensor& weight) {
     return weight;
   }
   const std::int64_t N = weight.shape()[0], K = weight.shape()[1], panels = (N + width - 1) / width;
-  auto storage = take(weights_, prepared_bytes(weight.dtype(), N, K));
+  auto storage = take(kept_, prepared_bytes(weight.dtype(), N, K));
   storage->layout = Layout::panels;
   storage->name = weight.storage().name;
 

@@ -32,7 +32,7 @@ class CpuDevice final : public Device {
   int threads() const { return team_.threads; }
   void set_threads(int threads) { team_.threads = threads; }
 
-  std::shared_ptr<Storage> allocate(std::int64_t bytes) override;
+  std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) override;
   /// Panels of a matrix (other tensors stay as they are); pages of a mapped file are dropped slice by slice.
   Tensor prepare(const Tensor& weight) override;
   void begin_step() override { activations_->begin_step(); }
@@ -45,7 +45,7 @@ class CpuDevice final : public Device {
 
   const cpu::Level* level_;
   std::shared_ptr<cpu::Arena> activations_;
-  std::shared_ptr<cpu::Arena> weights_;
+  std::shared_ptr<cpu::Arena> kept_;
 };
 
 }  // namespace toy

@@ -36,7 +36,7 @@ class TraceDevice final : public Device {
   TraceDevice() { records_ = true; }
 
   std::string_view name() const override { return "trace"; }
-  std::shared_ptr<Storage> allocate(std::int64_t bytes) override;
+  std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) override;
   Tensor prepare(const Tensor& weight) override { return weight; }
   void record(const OpRecord& op) override;
   void enter(std::string_view scope) override { scope_.emplace_back(scope); }
@@ -48,7 +48,7 @@ class TraceDevice final : public Device {
 
   const std::vector<TracedOp>& ops() const { return ops_; }
   const TracedValue& value(std::int64_t id) const { return values_[static_cast<std::size_t>(id)]; }
-  /// Largest total of tensors that were alive together.
+  /// Largest total of a step's tensors that were alive together.
   std::int64_t peak_bytes() const { return memory_->peak; }
 
  private:

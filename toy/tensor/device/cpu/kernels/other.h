@@ -1,4 +1,4 @@
-// All kernels of a level but the product and the gather.
+// All kernels of a level but the product and the gather. What is missing here keeps its plain loop.
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/attention.h"
@@ -15,8 +15,6 @@ inline void add_other_kernels(KernelTable& table) {
   table.set<RopeArgs>(&rope);
   table.set<AttentionArgs>(&attention);
   table.set<LogSoftmaxArgs>(&log_softmax);
-  table.set<AnglesArgs>([](const AnglesArgs& a, const Team&) { angles_ref<double>(a); });
-  table.set<AppendArgs>([](const AppendArgs& a, const Team&) { append_ref(a); });
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

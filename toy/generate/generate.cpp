@@ -1,0 +1,117 @@
+#include "toy/generate/generate.h"
+
+#include <chrono>
+
+#include "toy/text/stream.h"
+
+namespace toy {
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// Text of the new tokens as it becomes certain: whole characters, nothing of a stop string.
+class Output {
+ public:
+  Output(const LanguageModel& lm, const GenerateOptions& options, const std::function<void(std::string_view)>& on_text)
+      : stops_(options.stop), on_text_(&on_text) {
+    if (lm.tokenizer) pieces_.emplace(*lm.tokenizer, DecodeOptions{.special = false, .continues = true});
+  }
+
+  /// True when a stop string is complete.
+  bool push(std::int32_t id) {
+    if (pieces_) emit(stops_.push(pieces_->push(id)));
+    return stops_.stopped();
+  }
+  std::string finish() {
+    if (pieces_ && !stops_.stopped()) emit(stops_.push(pieces_->finish()));
+    if (!stops_.stopped()) emit(stops_.finish());
+    return std::move(text_);
+  }
+  bool stopped() const { return stops_.stopped(); }
+
+ private:
+  void emit(const std::string& text) {
+    if (text.empty()) return;
+    text_ += text;
+    if (*on_text_) (*on_text_)(text);
+  }
+
+  std::optional<StreamingDetokenizer> pieces_;
+  StopMatcher stops_;
+  const std::function<void(std::string_view)>* on_text_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string_view name(StopReason reason) {
+  switch (reason) {
+    case StopReason::length:
+      return "length";
+    case StopReason::eos:
+      return "eos";
+    case StopReason::stop:
+      return "stop";
+    case StopReason::interrupted:
+      return "interrupted";
+  }
+  return "";
+}
+
+Generation generate(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids, const GenerateOptions& options,
+                    const std::function<void(std::string_view)>& on_text, const std::stop_token& cancel) {
+  using clock = std::chrono::steady_clock;
+  Engine engine(*lm.model, *lm.device, options.engine);
+  Sampler sampler(options.sampling);
+  if (options.n < 0) refuse("n: expected 0 or more new tokens, found {}", options.n);
+  if (prompt_ids.empty()) refuse("the prompt is empty, and this model has no token to begin a text with");
+  const auto length = static_cast<std::int64_t>(prompt_ids.size());
+  if (length > engine.context()) {
+    refuse("the prompt has {} tokens, the context {}; shorten it or give a larger context", length, engine.context());
+  }
+  engine.check_ids(prompt_ids);
+
+  Generation g;
+  g.prompt_ids.assign(prompt_ids.begin(), prompt_ids.end());
+  Output output(lm, options, on_text);
+  KVCache sequence = engine.sequence();
+  const auto start = clock::now();
+  Tensor logits = engine.prefill(sequence, prompt_ids, [&] { return !cancel.stop_requested(); });
+  if (logits) g.prefill_tokens_per_second = static_cast<double>(length) / seconds_since(start);
+
+  const auto decode_start = clock::now();
+  std::int64_t steps = 0;
+  while (static_cast<std::int64_t>(g.ids.size()) < options.n) {
+    if (cancel.stop_requested()) break;
+    std::int32_t id = sampler(logits.values<float>());
+    if (!options.ignore_eos && lm.tokenizer && id < lm.tokenizer->size() && lm.tokenizer->ends_generation(id)) {
+      g.stop = StopReason::eos;
+      break;
+    }
+    g.ids.push_back(id);
+    const bool known = !lm.tokenizer || id < lm.tokenizer->size();  // an embedding may have spare rows
+    if (known && output.push(id)) break;
+    if (static_cast<std::int64_t>(g.ids.size()) == options.n) break;
+    if (sequence.length() == engine.context()) {
+      g.context_full = true;
+      break;
+    }
+    KVCache* const one = &sequence;
+    logits = engine.decode({&one, 1}, {&id, 1});
+    ++steps;
+  }
+  if (steps > 0) g.decode_tokens_per_second = static_cast<double>(steps) / seconds_since(decode_start);
+  g.text = output.finish();
+  if (output.stopped()) {
+    g.stop = StopReason::stop;
+  } else if (cancel.stop_requested() && g.stop != StopReason::eos &&
+             static_cast<std::int64_t>(g.ids.size()) < options.n && !g.context_full) {
+    g.stop = StopReason::interrupted;
+  }
+  return g;
+}
+
+}  // namespace toy

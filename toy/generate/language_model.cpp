@@ -1,0 +1,19 @@
+#include "toy/generate/language_model.h"
+
+namespace toy {
+
+LanguageModel LanguageModel::open(const std::filesystem::path& path, Device& device) {
+  GgufFile file = GgufFile::open(path);
+  std::optional<Tokenizer> tokenizer;
+  const std::string kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
+  if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
+  auto model = load_model(file, device);
+  return {&device, std::move(file), std::move(tokenizer), std::move(model)};
+}
+
+const Tokenizer& LanguageModel::text() const {
+  if (!tokenizer) refuse("{}: the file has no tokenizer; give token ids instead of text", file.path().string());
+  return *tokenizer;
+}
+
+}  // namespace toy

@@ -1,0 +1,29 @@
+// A model file, ready to use: file, tokenizer, parameters.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "toy/io/gguf.h"
+#include "toy/models/load.h"
+#include "toy/tensor/device.h"
+#include "toy/text/tokenizer.h"
+
+namespace toy {
+
+struct LanguageModel {
+  /// Opens a GGUF file and loads it onto the device, which must outlive the model.
+  /// Errors: whatever the file, the tokenizer and the architecture demand; one line each.
+  static LanguageModel open(const std::filesystem::path& path, Device& device);
+
+  Device* device;
+  GgufFile file;
+  std::optional<Tokenizer> tokenizer;  // absent when the file has none
+  std::unique_ptr<Model> model;
+
+  /// Errors: the file has no tokenizer; use ids.
+  const Tokenizer& text() const;
+};
+
+}  // namespace toy

@@ -1,0 +1,34 @@
+#include "toy/generate/memory.h"
+
+#include <algorithm>
+
+#include "toy/models/load.h"
+
+namespace toy {
+
+MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DType kv, std::int64_t context,
+                               std::int64_t sequences, std::int64_t chunk) {
+  TraceDevice trace;
+  const auto model = trace_model(file, trace);
+  MemoryEstimate m;
+  Hyperparameters h(file);
+  for (const ParameterSource& p : match_parameters(*make_model(h), h)) {
+    if (p.tensor == nullptr) continue;
+    m.weights += p.shape.rank() == 2 ? device.prepared_bytes(p.tensor->dtype, p.shape[0], p.shape[1])
+                                     : bytes_of(p.tensor->dtype, p.shape.elements());
+  }
+  m.kv = sequences * KVCache::bytes_for(model->kv_shape(), kv, context);
+
+  // The largest forward: a full chunk of one sequence, or one token of each.
+  Batch batch;
+  const std::int64_t tokens = std::min(chunk, context);
+  batch.ids.assign(static_cast<std::size_t>(std::max(tokens, sequences)), 0);
+  batch.segments = {{0, std::max(tokens, sequences), 0}};
+  for (std::int64_t s = 0; s < sequences; ++s) batch.wanted.push_back(static_cast<std::int32_t>(s));
+  Context ctx(trace, std::move(batch));
+  (void)model->logits(model->forward(ctx));
+  m.activations = trace.peak_bytes();
+  return m;
+}
+
+}  // namespace toy

@@ -1,0 +1,88 @@
+#include "toy/models/hyperparameters.h"
+
+#include <fmt/format.h>
+
+namespace toy {
+
+Hyperparameters::Hyperparameters(const GgufFile& file)
+    : file_(&file), architecture_(file.metadata().get<std::string>("general.architecture")) {}
+
+bool Hyperparameters::has(std::string_view name) const { return file_->metadata().contains(key(name)); }
+
+std::int64_t Hyperparameters::count(std::string_view name, std::int64_t min, std::int64_t max) {
+  const std::int64_t value = file_->metadata().get_count(key(name), min, max);
+  read_.emplace_back(key(name), value);
+  return value;
+}
+
+std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absent, std::int64_t min, std::int64_t max) {
+  return has(name) ? count(name, min, max) : absent;
+}
+
+float Hyperparameters::number(std::string_view name, float min, float max) {
+  const float value = file_->metadata().get<float>(key(name));
+  if (!(value >= min && value <= max)) {
+    fail("{}: {}: expected a number from {} to {}, found {}", file_->path().string(), key(name), min, max, value);
+  }
+  return value;
+}
+
+float Hyperparameters::number_or(std::string_view name, float absent, float min, float max) {
+  return has(name) ? number(name, min, max) : absent;
+}
+
+std::string Hyperparameters::text_or(std::string_view name, std::string absent) const {
+  return file_->metadata().get_or<std::string>(key(name), std::move(absent));
+}
+
+std::int64_t Hyperparameters::vocabulary() {
+  constexpr std::int64_t most = 1 << 24;
+  if (has("vocab_size")) return count("vocab_size", 1, most);
+  const auto tokens = file_->metadata().find<StringArray>("tokenizer.ggml.tokens");
+  if (tokens && !tokens->empty()) return static_cast<std::int64_t>(tokens->size());
+  const TensorInfo* embedding = file_->find("token_embd.weight");
+  if (embedding == nullptr) fail("{}: missing tensor token_embd.weight", file_->path().string());
+  return embedding->shape[0];
+}
+
+void Hyperparameters::must_divide(std::string_view divisor, std::int64_t d, std::string_view number,
+                                  std::int64_t n) const {
+  if (n % d == 0) return;
+  fail("{}: {} = {} is not a multiple of {} = {}", file_->path().string(), key(number), n, key(divisor), d);
+}
+
+RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context) {
+  RopeOptions o;
+  o.width = count_or("rope.dimension_count", head_width, 2, head_width);
+  if (o.width % 2 != 0) {
+    fail("{}: {}: expected an even number, found {}", file_->path().string(), key("rope.dimension_count"), o.width);
+  }
+  o.base = static_cast<double>(number_or("rope.freq_base", 10000, 1e-3F, 1e30F));
+  const std::string kind = text_or("rope.scaling.type", "linear");
+  if (kind == "none") return o;
+  if (kind != "linear" && kind != "yarn") {
+    fail("{}: {}: expected none, linear or yarn, found '{}'", file_->path().string(), key("rope.scaling.type"), kind);
+  }
+  const float factor = number_or("rope.scaling.factor", number_or("rope.scale_linear", 0, 0, 1e6F), 0, 1e6F);
+  if (factor > 0) o.factor = static_cast<double>(factor);
+  if (kind == "linear") return o;
+  Yarn yarn;
+  yarn.original_context =
+      static_cast<double>(count_or("rope.scaling.original_context_length", context, 1, std::int64_t{1} << 31));
+  yarn.beta_fast = static_cast<double>(number_or("rope.scaling.yarn_beta_fast", 32, 1e-3F, 1e6F));
+  yarn.beta_slow = static_cast<double>(number_or("rope.scaling.yarn_beta_slow", 1, 1e-3F, 1e6F));
+  const float extrapolation = number_or("rope.scaling.yarn_ext_factor", -1, -1, 1e3F);
+  if (extrapolation >= 0) yarn.extrapolation = static_cast<double>(extrapolation);
+  yarn.attention_factor = static_cast<double>(number_or("rope.scaling.attn_factor", 1, 1e-6F, 1e6F)) *
+                          static_cast<double>(number_or("rope.scaling.yarn_attn_factor", 1, 1e-6F, 1e6F));
+  o.yarn = yarn;
+  return o;
+}
+
+std::string Hyperparameters::str() const {
+  std::string text;
+  for (const auto& [key, value] : read_) text += fmt::format("{}{} = {}", text.empty() ? "" : ", ", key, value);
+  return text;
+}
+
+}  // namespace toy

@@ -1,0 +1,47 @@
+// Hyperparameters of a file, read by key, checked, and remembered for error messages.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "toy/io/gguf.h"
+#include "toy/nn/rope.h"
+
+namespace toy {
+
+/// Reads keys "<architecture>.<name>". Errors name the key, what was expected and what was found.
+class Hyperparameters {
+ public:
+  explicit Hyperparameters(const GgufFile& file);
+
+  const std::string& architecture() const { return architecture_; }
+  const GgufFile& file() const { return *file_; }
+  bool has(std::string_view name) const;
+  std::int64_t count(std::string_view name, std::int64_t min, std::int64_t max);
+  std::int64_t count_or(std::string_view name, std::int64_t absent, std::int64_t min, std::int64_t max);
+  /// A finite number in [min, max].
+  float number(std::string_view name, float min, float max);
+  float number_or(std::string_view name, float absent, float min, float max);
+  std::string text_or(std::string_view name, std::string absent) const;
+  /// Rows of the embedding: vocab_size, else the number of tokens, else the rows of token_embd.weight.
+  std::int64_t vocabulary();
+  /// rope.* for heads of width d. Errors: an unknown kind of scaling.
+  RopeOptions rope(std::int64_t head_width, std::int64_t context);
+  /// Fails unless `divisor` divides `number`; both are names of keys.
+  void must_divide(std::string_view divisor, std::int64_t d, std::string_view number, std::int64_t n) const;
+
+  /// "llama.embedding_length = 64, llama.block_count = 5": what was read so far.
+  std::string str() const;
+
+ private:
+  std::string key(std::string_view name) const { return architecture_ + "." + std::string(name); }
+
+  const GgufFile* file_;
+  std::string architecture_;
+  std::vector<std::pair<std::string, std::int64_t>> read_;
+};
+
+}  // namespace toy

@@ -1,0 +1,59 @@
+#include "toy/models/model.h"
+
+#include <fmt/ranges.h>
+
+#include <array>
+
+#include "toy/models/gpt2.h"
+#include "toy/models/llama.h"
+
+namespace toy {
+
+namespace {
+
+struct Architecture {
+  std::string_view name;
+  std::unique_ptr<Model> (*make)(Hyperparameters&);
+};
+
+template <class M>
+std::unique_ptr<Model> make(Hyperparameters& h) {
+  return std::make_unique<M>(h);
+}
+
+constexpr std::array known{
+    Architecture{"gpt2", make<GPT2>},
+    Architecture{"llama", make<Llama>},
+};
+
+}  // namespace
+
+void Model::list_ends(Visitor& v) {
+  v("token_embd", token_embd);
+  v("output.weight", output.weight, {sizes_.V, sizes_.D}, Need::optional);
+}
+
+void Model::bind(Context& ctx) const {
+  ctx.bind(axes::D, sizes_.D);
+  ctx.bind(axes::H, sizes_.H);
+  ctx.bind(axes::K, sizes_.K);
+  ctx.bind(axes::d, sizes_.d);
+  ctx.bind(axes::F, sizes_.F);
+  ctx.bind(axes::V, sizes_.V);
+}
+
+std::unique_ptr<Model> make_model(Hyperparameters& h) {
+  for (const Architecture& a : known) {
+    if (a.name == h.architecture()) return a.make(h);
+  }
+  fail("{}: general.architecture: unknown architecture '{}'; known: {}", h.file().path().string(), h.architecture(),
+       fmt::join(architectures(), ", "));
+}
+
+std::vector<std::string_view> architectures() {
+  std::vector<std::string_view> names;
+  for (const Architecture& a : known) names.push_back(a.name);
+  return names;
+}
+
+}  // namespace toy

@@ -1,0 +1,69 @@
+// What every architecture offers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "toy/models/hyperparameters.h"
+#include "toy/nn/context.h"
+#include "toy/nn/linear.h"
+#include "toy/nn/module.h"
+
+namespace toy {
+
+/// The axes of a transformer, in the letters of toy/nn/axes.h.
+struct Sizes {
+  std::int64_t context = 0;  // positions it was trained on
+  std::int64_t V = 0, D = 0, L = 0, H = 0, K = 0, d = 0, F = 0;
+  bool learned_positions = false;  // then `context` is a hard limit
+};
+
+/// A tensor that files may store as one, its parts row after row: attn_qkv = [attn_q; attn_k; attn_v].
+struct Fused {
+  std::string_view name;
+  std::vector<std::string_view> parts;
+};
+
+/// A language model: token ids in, hidden rows out, and a head.
+class Model : public Module {
+ public:
+  /// The hidden rows [R, D] after the last norm, of the rows that ctx wants.
+  virtual Tensor forward(Context& ctx) const = 0;
+  /// Logits [R, V] of hidden rows [R, D].
+  Tensor logits(const Tensor& hidden) const {
+    return linear(hidden, output.weight ? output.weight : token_embd.weight);
+  }
+
+  /// Called once when all parameters are there.
+  virtual void loaded(Device& /*device*/) {}
+  /// Tensors that files of this architecture may fuse.
+  virtual std::vector<Fused> fused() const { return {}; }
+
+  const Sizes& sizes() const { return sizes_; }
+  KVShape kv_shape() const { return {static_cast<int>(sizes_.L), sizes_.K, sizes_.d}; }
+  bool tied() const { return !output.weight; }
+
+  Embedding token_embd;
+  Linear output;  // absent when tied to token_embd
+
+ protected:
+  explicit Model(const Sizes& sizes) : token_embd(sizes.V, sizes.D), output(sizes.D, sizes.V), sizes_(sizes) {}
+  /// Lists the embedding and the head; output may be absent.
+  void list_ends(Visitor& v);
+  /// Binds the axes for the checks of one forward.
+  void bind(Context& ctx) const;
+
+ private:
+  Sizes sizes_;
+};
+
+/// Makes the modules of the file's architecture, without elements. Errors: an unknown architecture (names the known
+/// ones), hyperparameters that do not fit.
+std::unique_ptr<Model> make_model(Hyperparameters& h);
+/// Names of the architectures, sorted.
+std::vector<std::string_view> architectures();
+
+}  // namespace toy

@@ -1,0 +1,116 @@
+#include "toy/nn/context.h"
+
+#include <fmt/format.h>
+
+#include "toy/nn/rope.h"
+#include "toy/tensor/ops/gather.h"
+
+namespace toy {
+
+namespace {
+
+std::string str(Axis axis) {
+  return axis.second == 0 ? std::string(1, axis.first) : fmt::format("{}*{}", axis.first, axis.second);
+}
+
+std::string str(std::initializer_list<Axis> axes) {
+  std::string text;
+  for (const Axis axis : axes) text += fmt::format("{}{}", text.empty() ? "" : " ", str(axis));
+  return text;
+}
+
+}  // namespace
+
+Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::move(batch)) {
+  std::vector<std::int32_t> positions;
+  positions.reserve(batch_.ids.size());
+  for (const Segment& s : batch_.segments) {
+    if (s.begin != static_cast<std::int64_t>(positions.size())) fail("batch: segments do not follow each other");
+    for (std::int64_t i = 0; i < s.count; ++i) positions.push_back(static_cast<std::int32_t>(s.past + i));
+  }
+  if (positions.size() != batch_.ids.size()) {
+    fail("batch: segments of {} tokens for {} ids", positions.size(), batch_.ids.size());
+  }
+  if (!batch_.caches.empty() && batch_.caches.size() != batch_.segments.size()) {
+    fail("batch: {} caches for {} segments", batch_.caches.size(), batch_.segments.size());
+  }
+  const auto T = static_cast<std::int64_t>(batch_.ids.size());
+  ids_ = Tensor::of(device, {T}, std::span<const std::int32_t>(batch_.ids));
+  positions_ = Tensor::of(device, {T}, std::span<const std::int32_t>(positions));
+  bind(axes::T, T);
+  bind(axes::R, batch_.wanted.empty() ? T : static_cast<std::int64_t>(batch_.wanted.size()));
+  if (!batch_.wanted.empty()) {
+    wanted_ = Tensor::of(device, {static_cast<std::int64_t>(batch_.wanted.size())},
+                         std::span<const std::int32_t>(batch_.wanted));
+  }
+}
+
+Tensor Context::wanted(const Tensor& x) const { return wanted_ ? gather(x, wanted_) : x; }
+
+const Tensor& Context::angles(const RoPE& rope) {
+  if (angles_of_ != &rope) {
+    angles_ = toy::angles(positions_, rope.frequencies(), rope.scale());
+    angles_of_ = &rope;
+  }
+  return angles_;
+}
+
+KeyValues Context::LayerState::append(const Tensor& k, const Tensor& v, std::int64_t head_width) const {
+  const Batch& batch = ctx_->batch();
+  KeyValues kv;
+  kv.d = head_width;
+  kv.kv_heads = k.width() / head_width;
+  if (batch.caches.empty()) {
+    kv.k = k;
+    kv.v = v;
+    return kv;
+  }
+  kv.dtype = batch.caches.front()->dtype();
+  for (std::size_t s = 0; s < batch.segments.size(); ++s) {
+    const Segment& segment = batch.segments[s];
+    batch.caches[s]->reserve(layer_, segment.past + segment.count);
+    kv.pages.push_back(batch.caches[s]->pages(layer_));
+  }
+  toy::append(k, v, batch.segments, kv);
+  return kv;
+}
+
+Tensor Context::expect(std::string_view name, Tensor value, std::initializer_list<Axis> axes) {
+  bool good = value.shape().rank() == static_cast<int>(axes.size());
+  int i = 0;
+  for (const Axis axis : axes) good = good && value.shape()[i++] == length(axis);
+  if (!good) {
+    std::string lengths;
+    for (const Axis axis : axes) lengths += fmt::format("{}{}", lengths.empty() ? "" : ", ", length(axis));
+    fail("{}: expected [{}] = [{}], found {}", full_name(name), str(axes), lengths, value.shape().str());
+  }
+  if (tap_) tap_(full_name(name), value);
+  if (device_->records()) device_->name_value(value, name, str(axes));
+  return value;
+}
+
+Context::Scope Context::scope(std::string_view name, int index) {
+  scopes_.push_back({name, index});
+  if (device_->records()) device_->enter(scopes_.back().str());
+  return Scope(*this);
+}
+
+void Context::leave() {
+  if (device_->records()) device_->leave();
+  scopes_.pop_back();
+}
+
+std::string Context::Name::str() const { return index < 0 ? std::string(name) : fmt::format("{}.{}", name, index); }
+
+std::string Context::full_name(std::string_view name) const {
+  std::string full;
+  for (const Name& scope : scopes_) full += fmt::format("{}.", scope.str());
+  return full += name;
+}
+
+std::int64_t Context::length(Axis axis) const {
+  const std::int64_t first = lengths_[static_cast<std::size_t>(axis.first)];
+  return axis.second == 0 ? first : first * lengths_[static_cast<std::size_t>(axis.second)];
+}
+
+}  // namespace toy

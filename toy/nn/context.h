@@ -1,0 +1,106 @@
+// What differs between training, prefill, decoding and tracing: everything a forward needs beside its input.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "toy/nn/axes.h"
+#include "toy/nn/kv_cache.h"
+#include "toy/tensor/device.h"
+#include "toy/tensor/ops/attention.h"
+#include "toy/tensor/tensor.h"
+
+namespace toy {
+
+class RoPE;
+
+/// Tokens of several sequences as one ragged batch [T].
+struct Batch {
+  std::vector<std::int32_t> ids;     // [T], sequence after sequence
+  std::vector<Segment> segments;     // one per sequence
+  std::vector<KVCache*> caches;      // one per segment; empty: nothing is stored (training, scoring a whole text)
+  std::vector<std::int32_t> wanted;  // rows whose hidden state is needed, ascending; empty: all
+};
+
+/// Called with the full name of a value ("blk.3.y") whenever Context::expect names one.
+using Tap = std::function<void(std::string_view name, const Tensor& value)>;
+
+/// One forward over one batch.
+class Context {
+ public:
+  /// Errors: segments that do not cover the ids in order.
+  Context(Device& device, Batch batch);
+
+  Device& device() const { return *device_; }
+  const Batch& batch() const { return batch_; }
+  std::span<const Segment> segments() const { return batch_.segments; }
+  /// Ids of the batch [T] I32, and each one's position in its sequence [T] I32.
+  const Tensor& ids() const { return ids_; }
+  const Tensor& positions() const { return positions_; }
+  /// Rows [R, D] of x [T, D] that are wanted.
+  Tensor wanted(const Tensor& x) const;
+  /// Rotation angles of this batch, computed once per forward.
+  const Tensor& angles(const RoPE& rope);
+
+  /// The state of layer l. append stores the rows of k, v and returns all that attention may see; where nothing is
+  /// stored it returns its arguments.
+  class LayerState {
+   public:
+    KeyValues append(const Tensor& k, const Tensor& v, std::int64_t head_width) const;
+
+   private:
+    friend class Context;
+    LayerState(const Context& ctx, int layer) : ctx_(&ctx), layer_(layer) {}
+    const Context* ctx_;
+    int layer_;
+  };
+  LayerState state(int layer) const { return {*this, layer}; }
+
+  /// Sets the length of an axis for this forward.
+  void bind(Axis axis, std::int64_t length) { lengths_[static_cast<std::size_t>(axis.first)] = length; }
+  /// Names a value, checks its axes, returns it. Errors: another shape, with the names and both shapes.
+  Tensor expect(std::string_view name, Tensor value, std::initializer_list<Axis> axes);
+
+  /// The name of a module while its forward runs.
+  class Scope {
+   public:
+    ~Scope() { ctx_->leave(); }
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+
+   private:
+    friend class Context;
+    explicit Scope(Context& ctx) : ctx_(&ctx) {}
+    Context* ctx_;
+  };
+  [[nodiscard]] Scope scope(std::string_view name, int index = -1);
+  /// Watches every named value.
+  void set_tap(Tap tap) { tap_ = std::move(tap); }
+
+ private:
+  struct Name {
+    std::string_view name;
+    int index;
+    std::string str() const;
+  };
+  void leave();
+  std::string full_name(std::string_view name) const;
+  std::int64_t length(Axis axis) const;
+
+  Device* device_;
+  Batch batch_;
+  Tensor ids_, positions_, wanted_;
+  Tensor angles_;
+  const RoPE* angles_of_ = nullptr;
+  std::array<std::int64_t, 128> lengths_{};
+  std::vector<Name> scopes_;
+  Tap tap_;
+};
+
+}  // namespace toy
