@@ -95,8 +95,9 @@ class Metadata {
     MetaValue value;
   };
 
+  Metadata() = default;
   /// `origin` (a path) begins every message.
-  explicit Metadata(std::string origin = {}) : origin_(std::move(origin)) {}
+  explicit Metadata(std::string origin) : origin_(std::move(origin)) {}
 
   const std::vector<Entry>& entries() const { return entries_; }
   std::size_t size() const { return entries_.size(); }

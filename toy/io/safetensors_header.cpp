@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::uint64_t most_header_bytes = 100'000'000;
 constexpr std::uint64_t most_text_bytes = 1 << 20;  // of one string or number; bounds what the lexer holds
-constexpr std::size_t most_tensors = 1 << 16;
+constexpr std::uint64_t most_kept_bytes = 4 << 20;  // of all names and metadata
+constexpr std::size_t most_tensors = 1 << 15;
 
 constexpr std::array types = {
     SafetensorsType{"F64", 8, DType::F64}, SafetensorsType{"F32", 4, DType::F32},
@@ -120,6 +121,10 @@ class TableHandler : public nlohmann::json_sax<nlohmann::json> {
   [[noreturn]] void unexpected(std::string_view found) const {
     fail("{}: the header's entry {} has {} in {}", where_, in_quotes(name_), found, field_.empty() ? "it" : field_);
   }
+  void keep(std::uint64_t bytes) {
+    kept_bytes_ += bytes;
+    if (kept_bytes_ > most_kept_bytes) fail("{}: names and metadata exceed {} bytes", where_, most_kept_bytes);
+  }
   void finish_tensor();
   void check_shape(const SafetensorsType& type) const;
 
@@ -130,7 +135,8 @@ class TableHandler : public nlohmann::json_sax<nlohmann::json> {
   bool in_array_ = false;
   std::string name_;
   std::string field_;
-  std::set<std::string> names_;
+  bool seen_metadata_ = false;
+  std::uint64_t kept_bytes_ = 0;
   std::set<std::string> fields_;
   SafeTensor tensor_;
   std::vector<std::int64_t> axes_;
@@ -155,6 +161,7 @@ bool TableHandler::number_unsigned(number_unsigned_t value) {
 bool TableHandler::string(string_t& value) {
   if (depth_ != 2 || in_array_) unexpected("a text");
   if (in_metadata_) {
+    keep(field_.size() + value.size());
     header_.metadata[field_] = std::move(value);
   } else if (field_ == "dtype") {
     tensor_.type = std::move(value);
@@ -168,6 +175,7 @@ bool TableHandler::start_object(std::size_t) {
   if (depth_ == 2) unexpected("an object");
   if (depth_ == 1) {
     in_metadata_ = name_ == "__metadata__";
+    if (in_metadata_ && std::exchange(seen_metadata_, true)) unexpected("a second table");
     tensor_ = {};
     axes_.clear();
     range_.clear();
@@ -181,8 +189,8 @@ bool TableHandler::key(string_t& key) {
   if (depth_ == 1) {
     name_ = std::move(key);
     field_.clear();
-    if (!names_.insert(name_).second) fail("{}: {} occurs twice in the header", where_, in_quotes(name_));
-    if (names_.size() > most_tensors) fail("{}: more than {} tensors", where_, most_tensors);
+    keep(name_.size());
+    if (header_.tensors.size() == most_tensors) fail("{}: more than {} tensors", where_, most_tensors);
     return true;
   }
   field_ = std::move(key);
@@ -244,6 +252,13 @@ void TableHandler::check_shape(const SafetensorsType& type) const {
   }
 }
 
+void check_names(const SafetensorsHeader& header, std::string_view where) {
+  std::set<std::string_view> seen;
+  for (const SafeTensor& t : header.tensors) {
+    if (!seen.insert(t.name).second) fail("{}: tensor {} occurs twice", where, in_quotes(t.name));
+  }
+}
+
 /// Sorts by offset; fails unless the tensors cover the data exactly.
 void check_layout(SafetensorsHeader& header, std::uint64_t data_bytes, std::string_view where) {
   std::ranges::sort(header.tensors, [](const SafeTensor& a, const SafeTensor& b) {
@@ -292,6 +307,7 @@ SafetensorsHeader read_safetensors_header(const InputFile& file) {
   SafetensorsHeader header;
   TableHandler handler(where, header);
   nlohmann::json::sax_parse(LetterIterator(letters), LetterIterator(), &handler);
+  check_names(header, where);
   check_layout(header, file.size() - 8 - header_bytes, where);
   for (SafeTensor& t : header.tensors) t.offset += 8 + header_bytes;
   return header;
