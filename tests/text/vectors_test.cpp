@@ -1,10 +1,9 @@
 // Recorded ids of the published vocabularies, made by another implementation.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <sstream>
 #include <string>
@@ -12,6 +11,8 @@
 
 #include "toy/io/gguf.h"
 #include "toy/text/tokenizer.h"
+
+#include "tests/text/sample.h"
 
 namespace {
 
@@ -26,23 +27,13 @@ std::optional<fs::path> reference() {
   return folder;
 }
 
-fs::path repository_data() { return fs::path(TOY_TEST_DATA).parent_path().parent_path() / "data"; }
-
-std::string read(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  std::ostringstream bytes;
-  bytes << file.rdbuf();
-  return bytes.str();
-}
-
 toy::Tokenizer load(const fs::path& path) {
   return toy::Tokenizer::from_metadata(toy::GgufFile::open(path, {.map = false}).metadata());
 }
 
 /// A JSON file of texts, each with its ids as plain text and with special tokens parsed; none with BOS.
 void check_json(const toy::Tokenizer& tokenizer, const fs::path& path) {
-  const auto cases = nlohmann::json::parse(read(path));
+  const auto cases = nlohmann::json::parse(toy::test::read_file(path));
   ASSERT_GT(cases.size(), 50u);
   for (const auto& c : cases) {
     const auto text = c.at("text").get<std::string>();
@@ -59,8 +50,8 @@ void check_json(const toy::Tokenizer& tokenizer, const fs::path& path) {
 /// Texts separated by a marker line, and a line of ids for each.
 void check_lines(const toy::Tokenizer& tokenizer, const fs::path& texts_path, const fs::path& ids_path) {
   const std::string marker = "\n__ggml_vocab_test__\n";
-  const std::string texts = read(texts_path);
-  std::istringstream lines(read(ids_path));
+  const std::string texts = toy::test::read_file(texts_path);
+  std::istringstream lines(toy::test::read_file(ids_path));
   std::size_t count = 0;
   std::string line;
   for (std::size_t at = 0; std::getline(lines, line); ++count) {
@@ -77,10 +68,10 @@ void check_lines(const toy::Tokenizer& tokenizer, const fs::path& texts_path, co
 }
 
 TEST(Vectors, Vocab512) {
-  const toy::Tokenizer tokenizer = load(repository_data() / "parity/vocab512.gguf");
+  const toy::Tokenizer tokenizer = load(toy::test::repository_data() / "parity/vocab512.gguf");
   EXPECT_EQ(tokenizer.size(), 512);
   EXPECT_TRUE(tokenizer.notes().empty());
-  check_json(tokenizer, repository_data() / "parity/tokenizers/vocab512.json");
+  check_json(tokenizer, toy::test::repository_data() / "parity/tokenizers/vocab512.json");
 }
 
 class PublishedVectors : public testing::TestWithParam<const char*> {};

@@ -28,30 +28,45 @@ std::string spell(std::uint8_t byte) {
   return text;
 }
 
-MergeTable read_merges(const StringTable& merges, PieceTable& pieces, std::vector<std::string>& notes) {
-  MergeTable table(merges.size());
-  std::size_t malformed = 0, repeated = 0;
+/// As pieces.intern. Tokens are numbered in the order in which training merged them, so the piece is mostly `last` or
+/// the next: looking there first saves a search in a table larger than the caches.
+std::int32_t intern_near(std::int32_t last, std::string_view text, PieceTable& pieces) {
+  if (pieces.duplicates() == 0) {
+    if (pieces[last] == text) return last;
+    if (last + 1 < pieces.size() && pieces[last + 1] == text) return last + 1;
+  }
+  return pieces.intern(text);
+}
+
+MergeTable read_merges(const StringTable& entries, PieceTable& pieces, std::vector<std::string>& notes) {
+  std::vector<Merge> merges;
+  merges.reserve(entries.size());
+  std::size_t malformed = 0;
   const std::int32_t known = pieces.size();
   std::string merged;
-  for (std::size_t rank = 0; rank < merges.size(); ++rank) {
-    // The space between the two parts; a part may be a space character of its own only in first place.
-    const std::string_view text = merges[rank];
-    const std::size_t space = text.find(' ', 1);
-    if (space == std::string_view::npos || space + 1 == text.size()) {
+  std::int32_t last = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    // A space in first place is part of the left piece.
+    const std::string_view entry = entries[i];
+    const std::size_t space = entry.find(' ', 1);
+    if (space == std::string_view::npos || space + 1 == entry.size()) {
       ++malformed;
       continue;
     }
-    const std::string_view left = text.substr(0, space), right = text.substr(space + 1);
+    const std::string_view left = entry.substr(0, space), right = entry.substr(space + 1);
     merged.assign(left).append(right);
-    repeated += !table.add({pieces.intern(left), pieces.intern(right), pieces.intern(merged)});
+    last = intern_near(last, merged, pieces);
+    merges.push_back({pieces.intern(left), pieces.intern(right), last});
   }
-  if (merges.empty()) notes.push_back("tokenizer.ggml.merges is missing or empty: text becomes single bytes");
-  if (malformed > 0)
-    notes.push_back(fmt::format(
-        "tokenizer.ggml.merges: ignored {} entries that are not two pieces separated by a space", malformed));
-  if (repeated > 0) notes.push_back(fmt::format("tokenizer.ggml.merges: ignored {} repeated pairs", repeated));
-  if (pieces.size() > known)
-    notes.push_back(fmt::format("tokenizer.ggml.merges: {} of the pieces named are not tokens", pieces.size() - known));
+
+  const auto note = [&notes](std::size_t count, std::string_view what) {
+    if (count > 0) notes.push_back(fmt::format("tokenizer.ggml.merges: {} {}", count, what));
+  };
+  MergeTable table(std::move(merges));
+  note(malformed, "entries are not two pieces with a space between: ignored");
+  note(table.repeated(), "entries repeat an earlier pair: ignored");
+  note(static_cast<std::size_t>(pieces.size() - known), "pieces named are not tokens");
+  if (entries.empty()) notes.push_back("tokenizer.ggml.merges is missing or empty: text becomes single bytes");
   return table;
 }
 

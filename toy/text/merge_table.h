@@ -15,10 +15,8 @@ struct Merge {
 /// Merges by rank, found by their pair (open addressing).
 class MergeTable {
  public:
-  explicit MergeTable(std::size_t expected = 0);
-
-  /// Gives the merge the next rank; false if its pair has a lower one already, which is kept.
-  bool add(const Merge& merge);
+  /// The rank is the position; a pair that stands twice has the lower one.
+  explicit MergeTable(std::vector<Merge> merges);
 
   std::optional<std::uint32_t> rank(std::int32_t left, std::int32_t right) const {
     const std::uint32_t slot = slots_[locate(left, right)];
@@ -26,16 +24,18 @@ class MergeTable {
     return slot;
   }
   const Merge& operator[](std::uint32_t rank) const { return merges_[rank]; }
-  std::size_t size() const { return merges_.size(); }
+  /// How many merges repeat the pair of an earlier one.
+  std::size_t repeated() const { return repeated_; }
 
  private:
   static constexpr std::uint32_t empty = UINT32_MAX;
 
+  std::size_t home(std::int32_t left, std::int32_t right) const;
   std::size_t locate(std::int32_t left, std::int32_t right) const;
-  void rehash(std::size_t slots);
 
   std::vector<Merge> merges_;
-  std::vector<std::uint32_t> slots_;
+  std::vector<std::uint32_t> slots_;  // a power of two of them, at most half in use
+  std::size_t repeated_ = 0;
 };
 
 }  // namespace toy

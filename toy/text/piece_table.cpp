@@ -8,13 +8,20 @@ namespace toy {
 PieceTable::PieceTable(StringTable tokens) : texts_(std::move(tokens)) {
   tokens_ = static_cast<std::int32_t>(texts_.size());
   rehash(std::bit_ceil(2 * texts_.size() + 16));
-  for (std::int32_t id = 0; id < tokens_; ++id) duplicates_ += !index(id);
+  std::vector<std::uint32_t> hashes(texts_.size());
+  for (std::size_t id = 0; id < hashes.size(); ++id) hashes[id] = hash(texts_[id]);
+  constexpr std::size_t ahead = 16;
+  for (std::size_t id = 0; id < hashes.size(); ++id) {
+    // The slots lie all over a table larger than the caches: fetch them early.
+    if (id + ahead < hashes.size()) __builtin_prefetch(&slots_[hashes[id + ahead] & (slots_.size() - 1)]);
+    duplicates_ += !index(static_cast<std::int32_t>(id), hashes[id]);
+  }
 }
 
 std::int32_t PieceTable::intern(std::string_view text) {
   if (const auto piece = find(text)) return *piece;
   texts_.push_back(text);
-  index(size() - 1);
+  index(size() - 1, hash(text));
   return size() - 1;
 }
 
@@ -30,9 +37,8 @@ std::size_t PieceTable::locate(std::string_view text, std::uint32_t hash) const 
   return at;
 }
 
-bool PieceTable::index(std::int32_t piece) {
+bool PieceTable::index(std::int32_t piece, std::uint32_t h) {
   if (2 * (used_ + 1) > slots_.size()) rehash(2 * slots_.size());
-  const std::uint32_t h = hash((*this)[piece]);
   Slot& slot = slots_[locate((*this)[piece], h)];
   if (slot.piece >= 0) return false;
   slot = {h, piece};

@@ -49,7 +49,7 @@ class PieceTable {
 
   static std::uint32_t hash(std::string_view text);
   std::size_t locate(std::string_view text, std::uint32_t hash) const;
-  bool index(std::int32_t piece);
+  bool index(std::int32_t piece, std::uint32_t hash);
   void rehash(std::size_t slots);
 
   StringTable texts_;

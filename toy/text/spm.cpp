@@ -143,6 +143,7 @@ void SpmEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& i
 
 void SpmEncoder::append_text(std::string_view text, std::vector<std::int32_t>& ids) const {
   if (const auto token = pieces_->find(text)) return ids.push_back(*token);
+  if (text == visible_space) text = " ";
   for (char c : text) {
     const std::int32_t token = byte_tokens_[static_cast<std::uint8_t>(c)];
     if (token >= 0) ids.push_back(token);

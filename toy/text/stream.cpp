@@ -37,6 +37,8 @@ std::string StreamingDetokenizer::finish() { return replace_invalid_utf8(std::ex
 
 StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
   std::erase(stops_, std::string());
+  // Texts are valid UTF-8; so a stop string that is too begins and ends between characters.
+  for (std::string& stop : stops_) stop = replace_invalid_utf8(stop);
 }
 
 std::string StopMatcher::push(std::string_view text) {
