@@ -47,10 +47,10 @@ void SpecialTokens::visit_matches(std::string_view text, bool parse_special, Vis
       ++low;
     }
     if (depth == text.size()) return;
-    const auto byte_at_depth = [depth](const Entry& entry) { return static_cast<std::uint8_t>(entry.text[depth]); };
-    const auto range = std::ranges::equal_range(low, high, static_cast<std::uint8_t>(text[depth]), {}, byte_at_depth);
-    low = range.begin();
-    high = range.end();
+    const auto wanted = static_cast<std::uint8_t>(text[depth]);
+    const auto byte_of = [depth](const Entry& entry) { return static_cast<std::uint8_t>(entry.text[depth]); };
+    low = std::partition_point(low, high, [&](const Entry& entry) { return byte_of(entry) < wanted; });
+    high = std::partition_point(low, high, [&](const Entry& entry) { return byte_of(entry) == wanted; });
   }
 }
 

@@ -148,7 +148,7 @@ void Tokenizer::find_generation_ends() {
   // Models with <|return|> and <|call|> use <|end|> between the messages of one answer.
   if (const auto end = find("<|end|>"); end && find("<|return|>") && find("<|call|>")) std::erase(ends, *end);
   std::ranges::sort(ends);
-  ends.erase(std::ranges::unique(ends).begin(), ends.end());
+  ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 }
 
 bool Tokenizer::ends_generation(std::int32_t id) const { return std::ranges::binary_search(generation_ends_, id); }
