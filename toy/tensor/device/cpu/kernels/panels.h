@@ -14,18 +14,21 @@ inline constexpr std::int64_t quad_row = 4 * panel_width;  // bytes: four neighb
 /// [K][panel_width] floats.
 struct F32Panel {
   static constexpr DType dtype = DType::F32;
+  static constexpr bool expanded = false;
   static vf load_k(const std::byte* p, int v) { return load(reinterpret_cast<const float*>(p) + v * lanes); }
 };
 
 /// [K][panel_width] halves.
 struct F16Panel {
   static constexpr DType dtype = DType::F16;
+  static constexpr bool expanded = false;
   static vf load_k(const std::byte* p, int v) { return load_half(p + 2 * v * lanes); }
 };
 
 /// [K][panel_width] bfloats.
 struct BF16Panel {
   static constexpr DType dtype = DType::BF16;
+  static constexpr bool expanded = false;
   static vf load_k(const std::byte* p, int v) { return load_bfloat(p + 2 * v * lanes); }
 };
 
@@ -35,6 +38,7 @@ inline vi subtract_bytes(vi a, std::int8_t b) { return reinterpret_cast<vi>(rein
 /// Per block of 32: panel_width f16 scales, [8 quads][panel_width][4] int8.
 struct Q8Panel {
   static constexpr DType dtype = DType::Q8_0;
+  static constexpr bool expanded = false;
   static constexpr int group = 32;  // elements that share a scale
   static vf scale(const std::byte* block, int /*group*/, int v) { return load_half(block + 2 * v * lanes); }
   /// dot(quad, v, int8 vector) for every quad of the group.
@@ -51,6 +55,7 @@ struct Q8Panel {
 /// 4 + i in the high ones.
 struct Q4Panel {
   static constexpr DType dtype = DType::Q4_0;
+  static constexpr bool expanded = false;
   static constexpr int group = 32;
   static vf scale(const std::byte* block, int /*group*/, int v) { return load_half(block + 2 * v * lanes); }
   template <class Dot>
@@ -72,6 +77,7 @@ struct Q4Panel {
 /// i, 4 + i, 8 + i and 12 + i, lowest first.
 struct Q6Panel {
   static constexpr DType dtype = DType::Q6_K;
+  static constexpr bool expanded = false;
   static constexpr int group = 16;
   static constexpr std::int64_t part_bytes = 52 * panel_width;
   static const std::byte* part(const std::byte* block, int group) {

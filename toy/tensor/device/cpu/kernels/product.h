@@ -10,9 +10,9 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
-inline constexpr std::int64_t slice_rows = 128;     // rows of x that stay in the second cache
-inline constexpr std::int64_t slice_numbers = 256;  // k of a slice: its panel stays in the first cache
-inline constexpr std::int64_t slice_blocks = 512;
+inline constexpr std::int64_t slice_rows = 128;  // rows of x that stay in the second cache
+inline constexpr std::int64_t slice_row_bytes = 1024;
+inline constexpr std::int64_t many_rows = 9;  // from here on a slice is unpacked before it is multiplied
 
 inline std::int64_t panels_of(std::int64_t N) { return (N + panel_width - 1) / panel_width; }
 
@@ -22,8 +22,9 @@ inline Range part(std::int64_t whole, std::int64_t i, std::int64_t n) { return {
 /// What the tiles of one block of rows and one slice of k share.
 struct Slice {
   Range rows, k;
-  const float* x;  // row rows.begin, element k.begin
-  std::int64_t x_stride;
+  const std::byte* x;     // row rows.begin, element k.begin: floats, bytes, or 16-bit integers beside their cells
+  std::int64_t x_stride;  // bytes from one row to the next
+  const float* x_scale;   // of int8 blocks
 };
 
 /// One panel whose last outputs do not exist: through a buffer, so that nothing is written beside y.
@@ -44,59 +45,90 @@ void multiply_partial(ProductTile t, std::int64_t rows, std::int64_t outputs) {
   for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(target + r * stride, y + r * panel_width, bytes);
 }
 
+/// `count` panels from p on, for the rows of a slice. `t` has the panel and the strides.
+template <class Panel>
+void multiply_rows(const LinearArgs& a, const LinearArgs::Output& out, std::int64_t p, int count, const Slice& s,
+                   ProductTile t) {
+  const std::int64_t T = s.rows.end - s.rows.begin, n = p * panel_width;
+  const std::int64_t tiles = (T + tile_rows<Panel> - 1) / tile_rows<Panel>;
+  t.K = s.k.end - s.k.begin;
+  t.y_stride = out.N;
+  t.resume = s.k.begin > 0;
+  t.bias = out.bias != nullptr && s.k.end == a.K ? out.bias + n : nullptr;
+  t.x_stride = s.x_stride;
+  t.scale_stride = a.K / 32;
+  for (std::int64_t i = 0; i < tiles; ++i) {
+    const Range rows = part(T, i, tiles);
+    t.x = s.x + rows.begin * s.x_stride;
+    t.x_scale = s.x_scale + rows.begin * t.scale_stride;
+    t.y = out.y + (s.rows.begin + rows.begin) * out.N + n;
+    if (n + panel_width > out.N) {
+      multiply_partial<Panel>(t, rows.end - rows.begin, out.N - n);
+    } else {
+      tile_function<Panel>(rows.end - rows.begin, count)(t);
+    }
+  }
+}
+
 /// Panels [panels.begin, panels.end) of one weight for one slice.
 template <class Panel>
 void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
   const std::int64_t T = s.rows.end - s.rows.begin;
-  const std::int64_t tiles = (T + tile_rows<Panel> - 1) / tile_rows<Panel>;
-  const std::int64_t together = T == 1 ? 4 : T == 2 ? 2 : 1;
+  const int together = T == 1 ? 4 : T == 2 ? 2 : 1;
   ProductTile t{};
   t.panel_bytes = panel_width * bytes_of(Panel::dtype, a.K);
-  t.K = s.k.end - s.k.begin;
-  t.y_stride = out.N;
-  t.resume = s.k.begin > 0;
   for (std::int64_t p = panels.begin; p < panels.end;) {
-    const std::int64_t n = p * panel_width;
-    const bool several = p + together <= panels.end && n + together * panel_width <= out.N;
     t.panel = out.weight + p * t.panel_bytes + panel_width * bytes_of(Panel::dtype, s.k.begin);
-    t.bias = out.bias != nullptr && s.k.end == a.K ? out.bias + n : nullptr;
-    for (std::int64_t i = 0; i < tiles; ++i) {
-      const Range rows = part(T, i, tiles);
-      const std::int64_t row = s.rows.begin + rows.begin;
-      if constexpr (is_block(Panel::dtype)) {
-        t.x_stride = a.K;
-        t.scale_stride = a.K / 32;
-        t.x_int8 = a.scratch + row * a.K + s.k.begin;
-        t.x_scale = int8_scales(a) + row * t.scale_stride + s.k.begin / 32;
-      } else {
-        t.x_stride = s.x_stride;
-        t.x = s.x + rows.begin * s.x_stride;
-      }
-      t.y = out.y + row * out.N + n;
-      if (n + panel_width > out.N) {
-        multiply_partial<Panel>(t, rows.end - rows.begin, out.N - n);
-      } else {
-        tile_function<Panel>(rows.end - rows.begin, several ? together : 1)(t);
-      }
-    }
-    p += several ? together : 1;
+    const bool several = p + together <= panels.end && (p + together) * panel_width <= out.N;
+    const int count = several ? together : 1;
+    multiply_rows<Panel>(a, out, p, count, s, t);
+    p += count;
   }
 }
 
-inline void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
+/// The same for many rows: each slice of a panel is unpacked first.
+template <class Panel>
+void multiply_many(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
+  const std::int64_t K = s.k.end - s.k.begin;
+  for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+    const std::byte* panel =
+        out.weight + panel_width * (p * bytes_of(Panel::dtype, a.K) + bytes_of(Panel::dtype, s.k.begin));
+    ProductTile t{};
+    if constexpr (is_block(Panel::dtype)) {
+      Cells cells;
+      expand<Panel>(panel, K, cells);
+      t.cells = &cells;
+      multiply_rows<CellsOf<Panel>>(a, out, p, 1, s, t);
+    } else {
+      alignas(64) float numbers[slice_numbers * panel_width];
+      expand<Panel>(panel, K, numbers);
+      t.panel = reinterpret_cast<const std::byte*>(numbers);
+      multiply_rows<F32Panel>(a, out, p, 1, s, t);
+    }
+  }
+}
+
+template <class Panel>
+void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s, bool many) {
+  if (many && Panel::dtype != DType::F32) return multiply_many<Panel>(a, out, panels, s);
+  multiply_panels<Panel>(a, out, panels, s);
+}
+
+inline void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s,
+                            bool many) {
   switch (out.dtype) {
     case DType::F32:
-      return multiply_panels<F32Panel>(a, out, panels, s);
+      return multiply_panels<F32Panel>(a, out, panels, s, many);
     case DType::F16:
-      return multiply_panels<F16Panel>(a, out, panels, s);
+      return multiply_panels<F16Panel>(a, out, panels, s, many);
     case DType::BF16:
-      return multiply_panels<BF16Panel>(a, out, panels, s);
+      return multiply_panels<BF16Panel>(a, out, panels, s, many);
     case DType::Q8_0:
-      return multiply_panels<Q8Panel>(a, out, panels, s);
+      return multiply_panels<Q8Panel>(a, out, panels, s, many);
     case DType::Q4_0:
-      return multiply_panels<Q4Panel>(a, out, panels, s);
+      return multiply_panels<Q4Panel>(a, out, panels, s, many);
     default:
-      return multiply_panels<Q6Panel>(a, out, panels, s);
+      return multiply_panels<Q6Panel>(a, out, panels, s, many);
   }
 }
 
@@ -113,18 +145,57 @@ void each_output(const LinearArgs& a, Range panels, const F& f) {
   }
 }
 
+/// x of a slice in int8 (or floats), copied together so that its rows do not fall into the same sets of the cache.
+struct PackedRows {
+  alignas(64) std::byte bytes[slice_rows * slice_row_bytes];
+};
+
+/// Rows and k of a slice as the kernels for floats or for blocks read them; copied when there are many rows.
+inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, PackedRows* packed) {
+  const std::int64_t K = k.end - k.begin;
+  Slice s{rows, k, nullptr, 0, nullptr};
+  if (!blocks) {
+    s.x = reinterpret_cast<const std::byte*>(a.x + rows.begin * a.K + k.begin);
+    s.x_stride = 4 * a.K;
+  } else {
+    s.x = a.scratch + rows.begin * a.K + k.begin;
+    s.x_stride = a.K;
+    s.x_scale = int8_scales(a) + (rows.begin * a.K + k.begin) / 32;
+  }
+  if (packed == nullptr) return s;
+  for (std::int64_t row = 0; row < rows.end - rows.begin; ++row) {
+    std::byte* to = packed->bytes + row * slice_row_bytes;
+    const std::byte* from = s.x + row * s.x_stride;
+    if (!blocks) {
+      __builtin_memcpy(to, from, static_cast<std::size_t>(4 * K));
+    } else {
+      for (std::int64_t i = 0; i < K; i += 32) copy_cells(to + i * 4 / cell_elements, from + i);
+    }
+  }
+  s.x = packed->bytes;
+  s.x_stride = slice_row_bytes;
+  return s;
+}
+
+/// Some rows of one weight's panels.
+inline void multiply_output(const LinearArgs& a, const LinearArgs::Output& out, Range rows, Range panels) {
+  const bool blocks = is_block(out.dtype), many = rows.end - rows.begin >= many_rows;
+  if (!many) {
+    return multiply_panels(a, out, panels, make_slice(a, blocks, rows, {0, a.K}, nullptr), false);
+  }
+  PackedRows packed;
+  const std::int64_t length = blocks ? slice_blocks : slice_numbers;
+  for (std::int64_t t = rows.begin; t < rows.end; t += slice_rows) {
+    for (std::int64_t k = 0; k < a.K; k += length) {
+      const Range here{t, min(t + slice_rows, rows.end)}, part_of_k{k, min(k + length, a.K)};
+      multiply_panels(a, out, panels, make_slice(a, blocks, here, part_of_k, &packed), true);
+    }
+  }
+}
+
 /// One thread's share of the product: some rows, some panels.
 inline void multiply_share(const LinearArgs& a, Range rows, Range panels) {
-  const bool few = rows.end - rows.begin <= 4;
-  each_output(a, panels, [&](const LinearArgs::Output& out, Range here) {
-    const std::int64_t length = few ? a.K : is_block(out.dtype) ? slice_blocks : slice_numbers;
-    for (std::int64_t t = rows.begin; t < rows.end; t += slice_rows) {
-      for (std::int64_t k = 0; k < a.K; k += length) {
-        const Slice s{{t, min(t + slice_rows, rows.end)}, {k, min(k + length, a.K)}, a.x + t * a.K + k, a.K};
-        multiply_panels(a, out, here, s);
-      }
-    }
-  });
+  each_output(a, panels, [&](const LinearArgs::Output& out, Range here) { multiply_output(a, out, rows, here); });
 }
 
 /// In how many parts the rows are cut: only when there are too few panels for the threads.
@@ -157,7 +228,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
     const std::int64_t cuts = row_parts(a.T, panels, count);
     multiply_share(a, part(a.T, me % cuts, cuts), part(panels, me / cuts, count / cuts));
   }
-  multiply_rows(a);
+  cpu::multiply_rows(a);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

@@ -70,15 +70,32 @@ inline vf fma(vf a, vf b, vf c) {
 
 inline vf to_float(vi v) { return __builtin_convertvector(v, vf); }
 
-/// `lanes` signed bytes.
-inline vf load_int8(const std::byte* p) {
-  return to_float(__builtin_convertvector(*reinterpret_cast<const lane_bytes_unaligned*>(p), vi));
+/// One integer per lane, widened to 32 bits. (GCC 12 makes many instructions of __builtin_convertvector here.)
+inline vi widen(lane_bytes b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<vi>(_mm512_maskz_cvtepi8_epi32(0xFFFF, reinterpret_cast<__m128i>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<vi>(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(reinterpret_cast<std::int64_t>(b))));
+#else
+  return __builtin_convertvector(b, vi);
+#endif
 }
+inline vu widen(lane_shorts s) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<vu>(_mm512_maskz_cvtepu16_epi32(0xFFFF, reinterpret_cast<__m256i>(s)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<vu>(_mm256_cvtepu16_epi32(reinterpret_cast<__m128i>(s)));
+#else
+  return __builtin_convertvector(s, vu);
+#endif
+}
+
+/// `lanes` signed bytes.
+inline vf load_int8(const std::byte* p) { return to_float(widen(*reinterpret_cast<const lane_bytes_unaligned*>(p))); }
 
 /// `lanes` bfloat16 values.
 inline vf load_bfloat(const std::byte* p) {
-  const vu wide = __builtin_convertvector(*reinterpret_cast<const lane_shorts_unaligned*>(p), vu);
-  return reinterpret_cast<vf>(wide << 16);
+  return reinterpret_cast<vf>(widen(*reinterpret_cast<const lane_shorts_unaligned*>(p)) << 16);
 }
 
 /// IEEE halves as floats, exact.
@@ -88,7 +105,7 @@ inline vf widen_halves(lane_shorts half) {
 #elif defined(__F16C__)
   return _mm256_cvtph_ps(reinterpret_cast<__m128i>(half));
 #else
-  const vu h = __builtin_convertvector(half, vu);
+  const vu h = widen(half);
   // As float bits the half is 2^112 too small, subnormals included; infinity and NaN need the full exponent.
   const vf magnitude = reinterpret_cast<vf>((h & 0x7FFFu) << 13) * 0x1p112f;
   const vu infinite = reinterpret_cast<vu>((h & 0x7C00u) == 0x7C00u) & 0x7F800000u;
@@ -131,6 +148,50 @@ inline vi dot4(vi acc, vi w, vi x) {
   for (int shift = 24; shift >= 0; shift -= 8) acc += ((w << shift) >> 24) * ((x << shift) >> 24);
   return acc;
 #endif
+}
+
+/// x = 0 as dot4 wants it, four bytes in each lane.
+inline vi zero_bytes() { return reinterpret_cast<vi>(vu{} + static_cast<std::uint32_t>(int8_offset) * 0x01010101u); }
+
+/// A cell is what one lane multiplies in one instruction: four bytes with VNNI, two 16-bit integers without.
+#if defined(__AVX512VNNI__)
+inline constexpr int cell_elements = 4;
+#else
+inline constexpr int cell_elements = 2;
+#endif
+
+/// 32 int8 values of x as cells: 128 / cell_elements bytes of them.
+inline void copy_cells(std::byte* to, const std::byte* from) {
+#if defined(__AVX512VNNI__)
+  __builtin_memcpy(to, from, 32);
+#elif defined(__AVX2__)
+  for (int i = 0; i < 2; ++i) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i_u*>(from + 16 * i));
+    _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to + 32 * i), _mm256_cvtepi8_epi16(bytes));
+  }
+#else
+  auto* wide = reinterpret_cast<std::int16_t*>(to);
+  for (int i = 0; i < 32; ++i) wide[i] = static_cast<std::int8_t>(from[i]);
+#endif
+}
+
+/// acc + the dot product of the cells in each lane, exact. x as for dot4, bytes or 16-bit.
+inline vi dot_cell(vi acc, vi w, vi x) {
+#if defined(__AVX512VNNI__)
+  return dot4(acc, w, x);
+#elif defined(__AVX512BW__)
+  acc += reinterpret_cast<vi>(_mm512_madd_epi16(reinterpret_cast<__m512i>(w), reinterpret_cast<__m512i>(x)));
+#elif defined(__AVX2__)
+  acc += reinterpret_cast<vi>(_mm256_madd_epi16(reinterpret_cast<__m256i>(w), reinterpret_cast<__m256i>(x)));
+#elif defined(__SSE2__)
+  acc += reinterpret_cast<vi>(_mm_madd_epi16(reinterpret_cast<__m128i>(w), reinterpret_cast<__m128i>(x)));
+#else
+  acc += (w >> 16) * (x >> 16) + ((w << 16) >> 16) * ((x << 16) >> 16);
+#endif
+#if defined(__SSE2__)
+  asm("" : "+x"(acc));  // GCC 12 would do all products first and run out of registers
+#endif
+  return acc;
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

@@ -2,17 +2,17 @@
 // Each y[t, n] is one lane of one accumulator that takes k in ascending order; R, P and the cut of k do not matter.
 #pragma once
 
-#include "toy/tensor/device/cpu/kernels/panels.h"
+#include "toy/tensor/device/cpu/kernels/expand.h"
 
 namespace toy::cpu::TOY_LEVEL {
 
 struct ProductTile {
   const std::byte* panel;    // at the first k of the slice
   std::int64_t panel_bytes;  // from one panel to the next
-  const float* x;            // at the first k; plain numbers only
-  std::int64_t x_stride;     // elements from one row to the next, of x and of x_int8
-  const std::byte* x_int8;   // at the first k; blocks only
-  const float* x_scale;      // one for 32 elements of x_int8
+  const Cells* cells;        // or the slice of the panel, expanded
+  const std::byte* x;        // at the first k: floats, int8 for blocks, 16-bit integers for cells of two elements
+  std::int64_t x_stride;     // bytes from one row to the next
+  const float* x_scale;      // one for 32 elements of int8
   std::int64_t scale_stride;
   std::int64_t K;  // of the slice
   float* y;        // first output of the first row
@@ -34,7 +34,7 @@ template <class Panel, int R, int P>
       for (int v = 0; v < vectors; ++v) w[p][v] = Panel::load_k(panel + p * t.panel_bytes, v);
     }
     for (int r = 0; r < R; ++r) {
-      const vf x = broadcast(t.x[r * t.x_stride + k]);
+      const vf x = broadcast(reinterpret_cast<const float*>(t.x + r * t.x_stride)[k]);
       for (int p = 0; p < P; ++p) {
         for (int v = 0; v < vectors; ++v) sum[r][p][v] = fma(x, w[p][v], sum[r][p][v]);
       }
@@ -49,10 +49,10 @@ template <class Panel, int R, int P>
   for (int p = 0; p < P; ++p) {
     vi dots[R][vectors] = {};
     vi offset[vectors] = {};
-    const std::byte* x = t.x_int8 + k;
+    const std::byte* x = t.x + k;
     Panel::each_quad(
         block + p * t.panel_bytes, group, [&](int q, int v, vi w) __attribute__((always_inline)) {
-          if (int8_offset != 0) offset[v] = dot4(offset[v], w, vi{} + int8_offset * 0x01010101u);
+          if (int8_offset != 0) offset[v] = dot4(offset[v], w, zero_bytes());
           for (int r = 0; r < R; ++r) dots[r][v] = dot4(dots[r][v], w, broadcast_quad(x + r * t.x_stride + 4 * q));
         });
     for (int v = 0; v < vectors; ++v) {
@@ -77,6 +77,35 @@ template <class Panel, int R, int P>
   }
 }
 
+template <int group, int R>
+[[gnu::always_inline]] inline void multiply_cells(const ProductTile& t, Accumulators<R, 1>& sum) {
+  constexpr int cells = group / cell_elements;
+  const std::int32_t* w = t.cells->cells;
+  for (std::int64_t g = 0; g < t.K / group; ++g) {
+    vi dots[R][vectors];
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < vectors; ++v) dots[r][v] = load_start(*t.cells, g, v);
+    }
+    const std::byte* x = t.x + g * cells * 4;
+#pragma GCC unroll 16
+    for (int c = 0; c < cells; ++c, w += panel_width) {
+      const vi w0 = load_cells(w), w1 = load_cells(w + lanes);
+      for (int r = 0; r < R; ++r) {
+        const vi value = broadcast_quad(x + r * t.x_stride + 4 * c);
+        dots[r][0] = dot_cell(dots[r][0], w0, value);
+        dots[r][1] = dot_cell(dots[r][1], w1, value);
+      }
+    }
+    for (int r = 0; r < R; ++r) {
+      const vf x_scale = broadcast(t.x_scale[r * t.scale_stride + g * group / 32]);
+      for (int v = 0; v < vectors; ++v) {
+        const vf both = load(t.cells->scales + g * panel_width + v * lanes) * x_scale;
+        sum[r][0][v] = fma(to_float(dots[r][v]), both, sum[r][0][v]);
+      }
+    }
+  }
+}
+
 template <class Panel, int R, int P>
 void multiply_tile(const ProductTile& t) {
   Accumulators<R, P> sum;
@@ -87,7 +116,9 @@ void multiply_tile(const ProductTile& t) {
       }
     }
   }
-  if constexpr (is_block(Panel::dtype)) {
+  if constexpr (Panel::expanded) {
+    multiply_cells<Panel::group, R>(t, sum);
+  } else if constexpr (is_block(Panel::dtype)) {
     multiply_blocks<Panel, R, P>(t, sum);
   } else {
     multiply_numbers<Panel, R, P>(t, sum);
@@ -113,8 +144,10 @@ inline constexpr int tile_rows = is_block(Panel::dtype) ? (registers == 32 ? 6 :
 /// The tile for `rows` rows and `panels` panels: one row takes 4, two rows take 2, more rows take 1.
 template <class Panel>
 TileFunction tile_function(std::int64_t rows, std::int64_t panels) {
-  if (panels == 4) return &multiply_tile<Panel, 1, 4>;
-  if (panels == 2) return &multiply_tile<Panel, 2, 2>;
+  if constexpr (!Panel::expanded) {
+    if (panels == 4) return &multiply_tile<Panel, 1, 4>;
+    if (panels == 2) return &multiply_tile<Panel, 2, 2>;
+  }
   constexpr TileFunction functions[] = {
     &multiply_tile<Panel, 1, 1>,
     &multiply_tile<Panel, 2, 1>,
