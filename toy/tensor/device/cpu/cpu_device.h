@@ -14,7 +14,7 @@ namespace toy {
 
 struct CpuOptions {
   int threads = 0;         // 0: one per physical core
-  std::string simd_level;  // empty: the best this processor supports; otherwise a name of cpu_levels()
+  std::string simd_level{};  // empty: the best this processor supports; otherwise a name of cpu_levels()
 };
 
 /// Names of the SIMD levels this processor can run, best first.

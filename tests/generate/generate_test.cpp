@@ -1,0 +1,148 @@
+// Generation, sampling and scoring at their edges.
+#include "toy/generate/generate.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "toy/generate/memory.h"
+#include "toy/generate/score.h"
+#include "toy/tensor/device/cpu/cpu_device.h"
+
+#include "tests/generate/random_model.h"
+
+namespace toy {
+namespace {
+
+class Generating : public testing::Test {
+ protected:
+  Generating() : file_({.D = 64, .L = 1, .H = 2, .K = 1, .F = 96}), lm_(LanguageModel::open(file_.path(), device_)) {}
+
+  Generation run(std::vector<std::int32_t> ids, GenerateOptions options, std::stop_token cancel = {}) {
+    options.ignore_eos = true;
+    return generate(lm_, ids, options, {}, cancel);
+  }
+
+  CpuDevice device_;
+  test::ModelFile file_;
+  LanguageModel lm_;
+};
+
+TEST_F(Generating, ContextEndsBeforeN) {
+  const auto g = run({1, 2, 3}, {.n = 100, .engine = {.context = 10}});
+  EXPECT_EQ(g.ids.size(), 8U);  // the token after position 9 is still known
+  EXPECT_EQ(g.stop, StopReason::length);
+  EXPECT_TRUE(g.context_full);
+}
+
+TEST_F(Generating, RefusesWhatCannotBeDone) {
+  const auto message = [&](std::vector<std::int32_t> ids, const GenerateOptions& options) {
+    try {
+      run(std::move(ids), options);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.fault(), Fault::asked_wrongly);
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  EXPECT_THAT(message({}, {}), testing::HasSubstr("empty"));
+  EXPECT_THAT(message({1, 259}, {}), testing::HasSubstr("token id 259 (number 2 of the prompt)"));
+  EXPECT_THAT(message({-1}, {}), testing::HasSubstr("token id -1"));
+  EXPECT_THAT(message({1, 2, 3, 4, 5}, {.engine = {.context = 4}}),
+              testing::AllOf(testing::HasSubstr("5 tokens"), testing::HasSubstr("context 4")));
+  EXPECT_THAT(message({1}, {.n = -1}), testing::HasSubstr("found -1"));
+  EXPECT_THAT(message({1}, {.sampling = {.top_p = 0}}), testing::HasSubstr("top-p"));
+}
+
+TEST_F(Generating, NoTokensIsAnAnswer) {
+  const auto g = run({1}, {.n = 0});
+  EXPECT_TRUE(g.ids.empty());
+  EXPECT_EQ(g.stop, StopReason::length);
+}
+
+TEST_F(Generating, CancelEndsInGoodOrder) {
+  std::stop_source source;
+  source.request_stop();
+  const auto g = run({1, 2}, {.n = 5}, source.get_token());
+  EXPECT_EQ(g.stop, StopReason::interrupted);
+  EXPECT_TRUE(g.ids.empty());
+}
+
+TEST_F(Generating, SameSeedSameTokens) {
+  const GenerateOptions options{.n = 30, .sampling = {.temperature = 1, .seed = 7}};
+  const auto a = run({1}, options), b = run({1}, options);
+  auto other = options;
+  other.sampling.seed = 8;
+  EXPECT_EQ(a.ids, b.ids);
+  EXPECT_NE(a.ids, run({1}, other).ids);
+}
+
+TEST(Sampler, DrawsFromTheSoftmaxOfWhatIsKept) {
+  const std::vector<float> logits{std::log(0.5F), std::log(0.3F), std::log(0.15F), std::log(0.05F)};
+  const auto share = [&](SamplingOptions options) {
+    options.temperature = 1;
+    Sampler sampler(options);
+    std::vector<double> counts(4);
+    for (int i = 0; i < 20000; ++i) counts[static_cast<std::size_t>(sampler(logits))] += 1.0 / 20000;
+    return counts;
+  };
+  using testing::DoubleNear;
+  using testing::ElementsAre;
+  EXPECT_THAT(share({}), ElementsAre(DoubleNear(0.5, 0.02), DoubleNear(0.3, 0.02), DoubleNear(0.15, 0.02),
+                                     DoubleNear(0.05, 0.02)));
+  EXPECT_THAT(share({.top_k = 2}), ElementsAre(DoubleNear(0.625, 0.02), DoubleNear(0.375, 0.02), 0, 0));
+  EXPECT_THAT(share({.top_p = 0.75F}), ElementsAre(DoubleNear(0.625, 0.02), DoubleNear(0.375, 0.02), 0, 0));
+  EXPECT_THAT(share({.min_p = 0.25F}),
+              ElementsAre(DoubleNear(0.526, 0.02), DoubleNear(0.316, 0.02), DoubleNear(0.158, 0.02), 0));
+}
+
+TEST(Sampler, GreedyTakesTheLowestOfEqualsAndNoNaN) { EXPECT_EQ(most_likely(std::vector<float>{NAN, 1, 3, 3}), 2); }
+
+TEST_F(Generating, WindowsScoreEveryTokenOnceWithEnoughBefore) {
+  std::vector<std::int32_t> ids(100);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(i * 37 % 259);
+  const EngineOptions engine{.kv = DType::F32};
+  const Score whole = score(lm_, ids, {.engine = engine});
+  const Score cut = score(lm_, ids, {.engine = engine, .window = 40, .stride = 15});
+  ASSERT_EQ(cut.count, 99);
+  EXPECT_FALSE(cut.tokens[0].logprob);
+  for (std::size_t i = 1; i < 40; ++i) EXPECT_EQ(*cut.tokens[i].logprob, *whole.tokens[i].logprob) << i;
+  for (std::size_t i = 40; i < 100; ++i) {
+    // The window that scores token i begins at a multiple of the stride and leaves 25 tokens or more before it.
+    const std::size_t begin = (i - 40) / 15 * 15 + 15;
+    const auto window = std::span(ids).subspan(begin, i + 1 - begin);
+    EXPECT_GE(window.size() - 1, 25U);
+    EXPECT_EQ(*score(lm_, window, {.engine = engine}).tokens.back().logprob, *cut.tokens[i].logprob) << i;
+  }
+}
+
+TEST_F(Generating, TopKHoldsTheBestOfEveryRow) {
+  const Score s = score(lm_, std::vector<std::int32_t>{1, 5, 9}, {.top_k = 259});
+  double sum = 0;
+  for (const auto& [logprob, id] : s.tokens[2].top) sum += std::exp(static_cast<double>(logprob));
+  EXPECT_NEAR(sum, 1, 1e-5);
+  EXPECT_TRUE(std::ranges::is_sorted(s.tokens[2].top, std::greater<>(), [](const auto& p) { return p.first; }));
+}
+
+TEST_F(Generating, StoredTypesCostLittle) {
+  const test::ModelFile file({.D = 256, .L = 2, .H = 4, .K = 2, .F = 512, .deviation = 0.03F});
+  const auto lm = LanguageModel::open(file.path(), device_);
+  std::vector<std::int32_t> ids(200);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(i * 37 % 259);
+  const auto perplexity = [&](DType kv) { return score(lm, ids, {.engine = {.kv = kv}}).perplexity; };
+  const double exact = perplexity(DType::F32);
+  EXPECT_NEAR(perplexity(DType::F16), exact, 1e-3 * exact);
+  EXPECT_NEAR(perplexity(DType::Q8_0), exact, 5e-3 * exact);
+}
+
+TEST_F(Generating, EstimateCountsTheCache) {
+  const auto m = estimate_memory(lm_.file, device_, DType::F16, 128, 3);
+  EXPECT_EQ(m.kv, 3 * 128 * 2 * 32 * 2);  // sequences, positions, k and v, head width, two bytes
+  KVCache cache(device_, lm_.model->kv_shape(), DType::F16);
+  cache.reserve(0, 128);
+  EXPECT_EQ(3 * cache.bytes(), m.kv);
+}
+
+}  // namespace
+}  // namespace toy
