@@ -66,6 +66,16 @@ TEST(GgufHostile, EveryCountIsComparedWithTheFile) {
   }
 }
 
+TEST(GgufHostile, TablesHaveBounds) {
+  RawGguf file = small_gguf();
+  file.data.resize(4 << 20);
+  file.key_count = 65537;
+  EXPECT_THAT(refusal(file), HasSubstr("65537 keys announced, expected at most 65536"));
+  file.key_count.reset();
+  file.tensor_count = 65537;
+  EXPECT_THAT(refusal(file), HasSubstr("65537 tensors announced, expected at most 65536"));
+}
+
 TEST(GgufHostile, SizesThatWrapAreRefused) {
   const std::uint64_t huge = 0x7FFFFFFFFFFFFFC0;
   EXPECT_THAT(refusal(with_tensors({raw_tensor("a", {huge}, ggml::i8, 0), raw_tensor("b", {huge}, ggml::i8, huge)})),
@@ -91,6 +101,7 @@ TEST(GgufHostile, TensorsLieInTheFileAndApart) {
   EXPECT_THAT(refusal(with_tensors({raw_tensor("t", {32}, ggml::f32, 0)})), HasSubstr("takes 128 bytes"));
   EXPECT_THAT(refusal(with_tensors({raw_tensor("t", {8}, ggml::f32, 4)})), HasSubstr("multiple of the alignment 32"));
   EXPECT_THAT(refusal(with_tensors({raw_tensor("t", {1}, ggml::f32, ~31ULL)})), HasSubstr("overflow"));
+  EXPECT_THAT(refusal(with_tensors({raw_tensor("t", {0}, ggml::f32, 0)}).header()), HasSubstr("tensor data begins"));
   EXPECT_THAT(refusal(with_tensors({raw_tensor("a", {9}, ggml::f32, 0), raw_tensor("b", {8}, ggml::f32, 32)})),
               HasSubstr("tensors 'a' and 'b' overlap"));
   EXPECT_THAT(refusal(with_tensors({raw_tensor("a", {4}, ggml::f32, 0), raw_tensor("b", {4}, ggml::f32, 0)})),

@@ -78,6 +78,17 @@ TEST(Gguf, WithoutAMapThereIsNoData) {
   EXPECT_THAT(error_of([&] { model.data(model.tensors()[0]); }), HasSubstr("header alone"));
 }
 
+TEST(Gguf, ATensorOfAnotherFileHasNoDataHere) {
+  const MemoryFile file(small_gguf().str());
+  const GgufFile model = GgufFile::open(file.path());
+  TensorInfo foreign = model.tensors()[0];
+  foreign.offset = model.file_bytes() - 8;
+  EXPECT_THAT(error_of([&] { model.data(foreign); }), HasSubstr("not of this file"));
+  foreign = model.tensors()[0];
+  foreign.shard = 1;
+  EXPECT_THAT(error_of([&] { model.data(foreign); }), HasSubstr("not of this file"));
+}
+
 TEST(Gguf, MissingDataIsCountedWhenAllowed) {
   std::string bytes = small_gguf().str();
   bytes.resize(bytes.size() - 64);  // all of y and its padding
