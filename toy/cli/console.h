@@ -1,0 +1,47 @@
+// The answer on stdout, everything else on stderr, one line each.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace toy::cli {
+
+/// Thrown when nobody reads stdout any more; the program then ends quietly.
+struct ClosedOutput {};
+
+/// The text with control characters written as \xNN and bytes that are not UTF-8 as U+FFFD, so that it stays one line
+/// and cannot steer a terminal.
+std::string one_line(std::string_view text);
+
+class Console {
+ public:
+  /// Keeps notes to itself.
+  void set_quiet(bool quiet) { quiet_ = quiet; }
+
+  /// Adds to the answer.
+  void print(std::string_view text);
+  template <class... Args>
+  void print(fmt::format_string<Args...> format, Args&&... args) requires(sizeof...(Args) > 0) {
+    print(fmt::format(format, std::forward<Args>(args)...));
+  }
+  /// Writes the answer out. Errors: stdout cannot be written. Throws ClosedOutput when it was closed.
+  void flush();
+
+  /// One line on stderr unless quiet.
+  void note(std::string_view text) const;
+  template <class... Args>
+  void note(fmt::format_string<Args...> format, Args&&... args) const requires(sizeof...(Args) > 0) {
+    note(fmt::format(format, std::forward<Args>(args)...));
+  }
+  /// "toy: text", always.
+  static void error(std::string_view text);
+
+ private:
+  std::string waiting_;
+  bool quiet_ = false;
+};
+
+}  // namespace toy::cli

@@ -1,0 +1,87 @@
+#include "toy/cli/format.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "toy/text/bytes.h"
+
+namespace toy::cli {
+
+std::string short_count(std::int64_t count) {
+  constexpr std::array<std::string_view, 5> units = {"", "K", "M", "B", "T"};
+  auto value = static_cast<double>(count);
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < units.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  const int decimals = unit == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+  return fmt::format("{:.{}f}{}", value, decimals, units[unit]);
+}
+
+std::string long_count(std::int64_t count) {
+  std::string text = std::to_string(count);
+  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > (count < 0 ? 1 : 0); at -= 3) {
+    text.insert(static_cast<std::size_t>(at), ",");
+  }
+  return text;
+}
+
+std::string bytes_text(std::int64_t bytes) {
+  constexpr std::array<std::string_view, 5> units = {"B", "KiB", "MiB", "GiB", "TiB"};
+  auto value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < units.size()) {
+    value /= 1024;
+    ++unit;
+  }
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, units[unit]);
+}
+
+std::string escaped(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const Utf8Head head = utf8_head(text);
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (head.kind != Utf8Head::valid || byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\t')) {
+      out += fmt::format("\\x{:02x}", byte);
+    } else if (byte == '\n' || byte == '\t') {
+      out += byte == '\n' ? "\\n" : "\\t";
+    } else if (byte == '"' || byte == '\\') {
+      out += fmt::format("\\{}", text.front());
+    } else {
+      out += text.substr(0, head.length);
+    }
+    text.remove_prefix(head.kind == Utf8Head::valid ? head.length : 1);
+  }
+  return out + "\"";
+}
+
+std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view align) {
+  // Widths in characters: bytes that do not continue one.
+  const auto width_of = [](const std::string& cell) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(cell, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+  };
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string space(widths[i] - width_of(row[i]), ' ');
+      const bool right = i < align.size() && align[i] == 'r';
+      line += (i == 0 ? "" : "  ") + (right ? space + row[i] : row[i] + space);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + "\n";
+  }
+  return text;
+}
+
+}  // namespace toy::cli

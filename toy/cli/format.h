@@ -1,0 +1,23 @@
+// Numbers and texts for people.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace toy::cli {
+
+/// 134515008 -> "135M"; three digits.
+std::string short_count(std::int64_t count);
+/// 134515008 -> "134,515,008"
+std::string long_count(std::int64_t count);
+/// 1536 -> "1.5 KiB"
+std::string bytes_text(std::int64_t bytes);
+/// The text in quotes on one line: \n, \t, \" and \\ escaped, other control characters and broken bytes as \xNN.
+std::string escaped(std::string_view text);
+
+/// Rows of cells as lines with aligned columns. Columns whose letter in `align` is 'r' end at the right.
+std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view align);
+
+}  // namespace toy::cli

@@ -1,0 +1,115 @@
+#include "toy/cli/model_options.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "toy/cli/signals.h"
+#include "toy/io/quote.h"
+#include "toy/tensor/error.h"
+
+namespace toy::cli {
+
+namespace {
+
+std::string read_all(int descriptor, const std::string& name) {
+  std::string text, part(1 << 16, '\0');
+  for (;;) {
+    const ssize_t n = ::read(descriptor, part.data(), part.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int reason = errno;
+      if (descriptor != STDIN_FILENO) ::close(descriptor);
+      fail("{}: cannot read: {}", name, std::strerror(reason));
+    }
+    if (n == 0) break;
+    text.append(part, 0, static_cast<std::size_t>(n));
+  }
+  if (descriptor != STDIN_FILENO) ::close(descriptor);
+  return text;
+}
+
+}  // namespace
+
+Positional model_positional() { return {"MODEL", "a GGUF file, or the name of a model that toy list shows"}; }
+
+std::vector<Option> device_options() {
+  return {{.name = "--threads",
+           .metavar = "N",
+           .type = Type::integer,
+           .help = "threads",
+           .fallback_words = "the physical cores",
+           .min = 1,
+           .max = 1024},
+          {.name = "--simd",
+           .metavar = "LEVEL",
+           .type = Type::text,
+           .help = "SIMD level; a wrong one names those of this processor",
+           .fallback_words = "the best of this processor"},
+          {.name = "--device", .metavar = "NAME", .type = Type::text, .help = "where to compute", .fallback = "cpu"}};
+}
+
+std::vector<Option> cache_options() {
+  return {{.name = "--kv",
+           .metavar = "TYPE",
+           .type = Type::choice,
+           .help = "type of the KV cache",
+           .fallback = "f16",
+           .choices = {"f16", "f32", "q8_0"}},
+          {.name = "--context",
+           .metavar = "N",
+           .type = Type::integer,
+           .help = "most tokens of prompt and answer together",
+           .fallback_words = "what the model was trained on",
+           .min = 1,
+           .max = 1 << 30}};
+}
+
+std::vector<Option> join(std::vector<std::vector<Option>> lists) {
+  std::vector<Option> all;
+  for (auto& list : lists) std::ranges::move(list, std::back_inserter(all));
+  return all;
+}
+
+CpuOptions cpu_options(const Arguments& arguments) {
+  const std::string device = *arguments.text("--device");
+  if (device != "cpu") refuse("--device: unknown device '{}'; built: cpu", device);
+  return {static_cast<int>(arguments.integer("--threads").value_or(0)), arguments.text("--simd").value_or("")};
+}
+
+DType kv_type(std::string_view name) {
+  if (name == "f32") return DType::F32;
+  return name == "q8_0" ? DType::Q8_0 : DType::F16;
+}
+
+EngineOptions engine_options(const Arguments& arguments) {
+  return {.kv = kv_type(*arguments.text("--kv")), .context = arguments.integer("--context").value_or(0)};
+}
+
+std::filesystem::path find_model(const Arguments& arguments, const Console& /*console*/) {
+  return arguments.positional(0);
+}
+
+LanguageModel open_model(const std::filesystem::path& path, Device& device, const Console& console) {
+  guard_mapped_file(path);
+  LanguageModel lm = LanguageModel::open(path, device);
+  if (lm.tokenizer) {
+    for (const std::string& note : lm.tokenizer->notes()) console.note("note: {}", note);
+  }
+  return lm;
+}
+
+std::string read_text(const std::string& path) {
+  if (path == "-") return read_all(STDIN_FILENO, "standard input");
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) fail("{}: {}", shown(path), std::strerror(errno));
+  return read_all(descriptor, shown(path));
+}
+
+void require_piped_input(std::string_view instead) {
+  if (::isatty(STDIN_FILENO) == 1) refuse("there is no text: give {}, or pipe it into standard input", instead);
+}
+
+}  // namespace toy::cli

@@ -1,0 +1,42 @@
+// What the verbs that open a model have in common.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "toy/cli/arguments.h"
+#include "toy/cli/console.h"
+#include "toy/cli/registry.h"
+#include "toy/generate/engine.h"
+#include "toy/generate/language_model.h"
+#include "toy/generate/memory.h"
+#include "toy/tensor/device/cpu/cpu_device.h"
+
+namespace toy::cli {
+
+Positional model_positional();
+/// --threads, --simd, --device
+std::vector<Option> device_options();
+/// --kv, --context
+std::vector<Option> cache_options();
+/// The lists one after the other.
+std::vector<Option> join(std::vector<std::vector<Option>> lists);
+
+/// Errors: a device that this build does not have (names those it has).
+CpuOptions cpu_options(const Arguments& arguments);
+EngineOptions engine_options(const Arguments& arguments);
+/// F16, F32 or Q8_0 for "f16", "f32", "q8_0".
+DType kv_type(std::string_view name);
+
+/// The path that MODEL names: a file, or the one model of that name which `list` shows.
+std::filesystem::path find_model(const Arguments& arguments, const Console& console);
+/// Opens it on the device; tells what was repaired or replaced by a default.
+LanguageModel open_model(const std::filesystem::path& path, Device& device, const Console& console);
+
+/// The bytes of a file, or of standard input for "-". Errors: it cannot be read.
+std::string read_text(const std::string& path);
+/// Refuses to wait for a text to be typed: standard input must not be a terminal. `instead` says what to give.
+void require_piped_input(std::string_view instead);
+
+}  // namespace toy::cli

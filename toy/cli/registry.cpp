@@ -1,0 +1,39 @@
+#include "toy/cli/registry.h"
+
+namespace toy::cli {
+
+std::string_view name(Type type) {
+  constexpr std::array<std::string_view, 7> names = {"flag", "text", "path", "integer", "integers", "number", "choice"};
+  return names[static_cast<std::size_t>(type)];
+}
+
+const std::vector<Verb>& verbs() {
+  static const std::vector<Verb> all = {infer_verb(), list_verb(), describe_verb(), tokenize_verb()};
+  return all;
+}
+
+const Verb& program() {
+  static const Verb self{
+      .name = "toy",
+      .summary = "readable machine learning: run and study language models in GGUF files",
+      .details = {},
+      .positionals = {},
+      .options = {{.name = "--help", .help = "show the verbs", .brief = "-h"},
+                  {.name = "--version", .help = "show the version"},
+                  {.name = "--manifest", .help = "print all verbs, options and JSON forms as JSON (toy/manifest-v1)"},
+                  {.name = "--markdown", .help = "print the same as a page of Markdown (docs/cli.md)"}},
+      .json = {},
+      .examples = {{{"toy infer model.gguf --prompt \"Once upon a time\"", "continue a text"},
+                    {"toy list", "find models on this machine"}}},
+      .run = nullptr};
+  return self;
+}
+
+std::span<const std::string_view> exit_codes() {
+  static constexpr std::array<std::string_view, 3> meanings = {
+      "done; also when interrupted in good order, which the answer says, and when nobody reads the answer any more",
+      "it failed: a bad file, no memory", "you asked wrongly: an unknown flag, a value out of range"};
+  return meanings;
+}
+
+}  // namespace toy::cli

@@ -1,0 +1,35 @@
+// What the program does when a signal comes. Only the program: the library installs no handlers.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <span>
+#include <stop_token>
+#include <thread>
+
+namespace toy::cli {
+
+/// A closed stdout becomes an error of write() instead of a signal.
+void ignore_broken_pipes();
+
+/// A model file that shrinks while it is mapped ends the program with one line that names it, and exit code 1.
+void guard_mapped_file(const std::filesystem::path& path);
+
+/// While it lives, the first Ctrl-C (or SIGTERM) asks for a stop and the second ends the program at once.
+/// Make it before threads are started: they inherit which signals are left to it.
+class Interrupt {
+ public:
+  Interrupt();
+  ~Interrupt();
+  Interrupt(const Interrupt&) = delete;
+  Interrupt& operator=(const Interrupt&) = delete;
+
+  std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  std::stop_source source_;
+  std::atomic<bool> done_ = false;
+  std::thread watcher_;
+};
+
+}  // namespace toy::cli

@@ -1,0 +1,54 @@
+// toy tokenize: text to token ids.
+#include "toy/cli/format.h"
+#include "toy/cli/json.h"
+#include "toy/cli/model_options.h"
+
+namespace toy::cli {
+
+namespace {
+
+void run(const Arguments& a, Console& console) {
+  a.at_most_one({"--text", "--file"});
+  const std::filesystem::path path = find_model(a, console);
+  if (!a.has("--text") && !a.has("--file")) require_piped_input("--text or --file");
+  const GgufFile file = GgufFile::open(path, {.map = false, .require_data = false});
+  const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
+  for (const std::string& note : tokenizer.notes()) console.note("note: {}", note);
+
+  const std::string text = a.has("--text") ? *a.text("--text") : read_text(a.text("--file").value_or("-"));
+  const auto ids =
+      tokenizer.encode(text, {.add_special = !a.has("--no-bos"), .parse_special = a.has("--parse-special")});
+  if (a.has("--json")) {
+    Json pieces = Json::array();
+    for (const std::int32_t id : ids) pieces.push_back(tokenizer.piece(id, true));
+    return console.print(line_of({{"ids", ids}, {"pieces", pieces}}));
+  }
+  for (const std::int32_t id : ids) console.print("{:>7}  {}\n", id, escaped(tokenizer.piece(id, true)));
+}
+
+}  // namespace
+
+Verb tokenize_verb() {
+  return {.name = "tokenize",
+          .summary = "show the tokens of a text",
+          .details =
+              "One line per token: its id, and the bytes it stands for. The text is --text, --file or else "
+              "standard input.",
+          .positionals = {model_positional()},
+          .options =
+              {{.name = "--text", .metavar = "TEXT", .type = Type::text, .help = "the text"},
+               {.name = "--file", .metavar = "PATH", .type = Type::path, .help = "a file with it; - is standard input"},
+               {.name = "--no-bos", .help = "without the tokens that the model wants around a text"},
+               {.name = "--parse-special", .help = "spellings of control tokens become those tokens"}},
+          .json = {{"",
+                    {{"ids", "array", "token ids"},
+                     {"ids[]", "integer", "", false},
+                     {"pieces", "array", "the text that each stands for; parts of characters become U+FFFD"},
+                     {"pieces[]", "string", "", false}}}},
+          .examples = {{{"toy tokenize model.gguf --text \"Hello, world\"", "the tokens of a text"},
+                        {"toy tokenize model.gguf --text \"<s>Hello\" --no-bos --parse-special --json",
+                         "control tokens by their spelling, as JSON"}}},
+          .run = run};
+}
+
+}  // namespace toy::cli
