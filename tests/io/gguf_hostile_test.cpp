@@ -71,6 +71,10 @@ TEST(GgufHostile, TablesHaveBounds) {
   file.data.resize(4 << 20);
   file.key_count = 65537;
   EXPECT_THAT(refusal(file), HasSubstr("65537 keys announced, expected at most 65536"));
+  file.data.clear();
+  file.key_count = 1000;
+  EXPECT_THAT(refusal(file), HasSubstr("1000 keys announced, but the file has room for"));
+  file.data.resize(4 << 20);
   file.key_count.reset();
   file.tensor_count = 65537;
   EXPECT_THAT(refusal(file), HasSubstr("65537 tensors announced, expected at most 65536"));

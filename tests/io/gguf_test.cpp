@@ -150,6 +150,8 @@ TEST(GgufWrite, RefusesWhatNobodyCouldRead) {
   EXPECT_THAT(error(metadata, {}), HasSubstr("power of two"));
   metadata.set("general.alignment", std::uint64_t{32});
   EXPECT_THAT(error(metadata, {}), HasSubstr("found UINT64"));
+  EXPECT_THAT(error_of([&] { write_gguf(folder / "f", Metadata(), {}, {.version = 4}); }), HasSubstr("version 4"));
+  EXPECT_THAT(error_of([&] { write_gguf_shards(folder / "f", Metadata(), {}, 0); }), HasSubstr("0 shards"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
