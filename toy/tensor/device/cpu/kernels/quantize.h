@@ -17,28 +17,24 @@ inline float* int8_scales(const LinearArgs& a) { return reinterpret_cast<float*>
 /// or a NaN gets the scale NaN.
 inline float quantize_block(const float* x, std::byte* target) {
   constexpr int n = 32 / lanes;
-  vf largest = {}, poison = {};
+  vi largest = {};
   vf v[n];
   for (int i = 0; i < n; ++i) {
     v[i] = load(x + i * lanes);
-    const vf magnitude = v[i] < 0 ? -v[i] : v[i];
+    const vi magnitude = reinterpret_cast<vi>(v[i]) & 0x7FFFFFFF;
     largest = magnitude > largest ? magnitude : largest;
-    poison += v[i] * 0.0f;
   }
-  float top = 0, nan = 0;
-  for (int i = 0; i < lanes; ++i) {
-    top = largest[i] > top ? largest[i] : top;
-    nan += poison[i];
-  }
+  const std::int32_t bits = largest_lane(largest);
+  const float top = __builtin_bit_cast(float, bits);
   const bool tiny = top < 1e-30f;  // its inverse would overflow
   const vf inverse = broadcast(tiny ? 0.0f : 127.0f / top);
   const vf shifter = broadcast(12582912.0f);  // 1.5 * 2^23: the low bits of the sum are the rounded integer
+  vi q[n];
   for (int i = 0; i < n; ++i) {
-    const vf shifted = v[i] * inverse + shifter;
-    const vi q = reinterpret_cast<vi>(shifted) + int8_offset;
-    *reinterpret_cast<lane_bytes_unaligned*>(target + i * lanes) = __builtin_convertvector(q, lane_bytes);
+    q[i] = reinterpret_cast<vi>(v[i] * inverse + shifter) - (reinterpret_cast<vi>(shifter) - int8_offset);
   }
-  return tiny ? nan : top / 127.0f + nan;
+  store_bytes(target, q);
+  return bits >= 0x7F800000 ? __builtin_nanf("") : top / 127.0f;
 }
 
 inline void quantize_rows(const LinearArgs& a, Range rows) {

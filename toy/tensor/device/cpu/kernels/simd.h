@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "toy/tensor/ops/dequantize.h"
+
 #if defined(__SSSE3__)
 #include <immintrin.h>
 #endif
@@ -116,6 +118,19 @@ inline vf widen_halves(lane_shorts half) {
 /// `lanes` IEEE halves.
 inline vf load_half(const std::byte* p) { return widen_halves(*reinterpret_cast<const lane_shorts_unaligned*>(p)); }
 
+/// Writes `lanes` floats as IEEE halves, rounded to nearest even.
+inline void store_half(std::byte* p, vf v) {
+#if defined(__AVX512F__)
+  const auto half = reinterpret_cast<lane_shorts>(_mm512_maskz_cvtps_ph(0xFFFF, v, _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+  const auto half = reinterpret_cast<lane_shorts>(_mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+#else
+  lane_shorts half;
+  for (int i = 0; i < lanes; ++i) half[i] = float_to_half(v[i]);
+#endif
+  __builtin_memcpy(p, &half, sizeof half);
+}
+
 /// One IEEE half.
 inline float half_to_float(const std::byte* p) {
   lane_shorts half = {};
@@ -159,6 +174,37 @@ inline constexpr int cell_elements = 4;
 #else
 inline constexpr int cell_elements = 2;
 #endif
+
+/// The largest lane; integers, so that the bits of magnitudes can be compared: those of a NaN are the largest.
+inline std::int32_t largest_lane(vi v) {
+  typedef std::int32_t quarter __attribute__((vector_size(16)));
+  quarter parts[lanes / 4];
+  __builtin_memcpy(parts, &v, sizeof v);
+  quarter top = parts[0];
+  for (int i = 1; i < lanes / 4; ++i) top = parts[i] > top ? parts[i] : top;
+  const quarter crossed = {top[2], top[3], top[0], top[1]};
+  top = crossed > top ? crossed : top;
+  return top[0] > top[1] ? top[0] : top[1];
+}
+
+/// 32 integers to bytes.
+inline void store_bytes(std::byte* to, const vi (&q)[32 / lanes]) {
+#if defined(__AVX512F__)
+  for (int i = 0; i < 2; ++i) {
+    const __m128i bytes = _mm512_maskz_cvtepi32_epi8(0xFFFF, reinterpret_cast<__m512i>(q[i]));
+    _mm_storeu_si128(reinterpret_cast<__m128i_u*>(to + 16 * i), bytes);
+  }
+#elif defined(__AVX2__)
+  const auto shorts = [&](int i) {
+    return _mm256_packs_epi32(reinterpret_cast<__m256i>(q[i]), reinterpret_cast<__m256i>(q[i + 1]));
+  };
+  const __m256i mixed = _mm256_packs_epi16(shorts(0), shorts(2));  // in each half: four of q[0], of q[1], ...
+  const __m256i bytes = _mm256_permutevar8x32_epi32(mixed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+  _mm256_storeu_si256(reinterpret_cast<__m256i_u*>(to), bytes);
+#else
+  for (int i = 0; i < 32; ++i) to[i] = static_cast<std::byte>(q[i / lanes][i % lanes]);
+#endif
+}
 
 /// 32 int8 values of x as cells: 128 / cell_elements bytes of them.
 inline void copy_cells(std::byte* to, const std::byte* from) {
