@@ -1,16 +1,17 @@
 // The forward against PyTorch: hidden states, logits, loss, greedy tokens.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <cmath>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 
-#include "tests/models/reference.h"
 #include "toy/generate/generate.h"
 #include "toy/generate/score.h"
 #include "toy/io/safetensors.h"
 #include "toy/tensor/device/cpu/cpu_device.h"
+
+#include "tests/models/reference.h"
 
 namespace toy {
 namespace {

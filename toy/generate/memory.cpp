@@ -12,8 +12,8 @@ MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DT
   const auto model = trace_model(file, trace);
   MemoryEstimate m;
   Hyperparameters h(file);
-  for (const ParameterSource& p : match_parameters(*make_model(h), h)) {
-    if (p.tensor == nullptr) continue;
+  const auto counted = make_model(h);
+  for (const ParameterSource& p : match_parameters(*counted, h)) {
     m.weights += p.shape.rank() == 2 ? device.prepared_bytes(p.tensor->dtype, p.shape[0], p.shape[1])
                                      : bytes_of(p.tensor->dtype, p.shape.elements());
   }

@@ -1,84 +1,10 @@
 #include "toy/models/load.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
 #include <cstring>
-#include <map>
-#include <set>
-
-#include "toy/tensor/ops/dequantize.h"
 
 namespace toy {
 
 namespace {
-
-/// Names, places and expected shapes of a model's parameters.
-class Listing final : public Visitor {
- public:
-  struct Row {
-    std::string name;
-    Tensor* value;
-    Shape shape;
-    Need need;
-  };
-  std::vector<Row> rows;
-
- protected:
-  void parameter(const std::string& name, Tensor& value, const Shape& shape, Need need) override {
-    rows.push_back({name, &value, shape, need});
-  }
-};
-
-/// "blk.3.attn_q.weight" with part "attn_q" of "attn_qkv" -> "blk.3.attn_qkv.weight"; empty when it is no part.
-std::string fused_name(const std::string& name, std::string_view part, std::string_view whole) {
-  const std::string middle = fmt::format(".{}.", part);
-  const auto at = name.find(middle);
-  if (at == std::string::npos) return {};
-  return fmt::format("{}.{}.{}", name.substr(0, at), whole, name.substr(at + middle.size()));
-}
-
-/// Rows of a fused tensor, if the file has it.
-ParameterSource find_in_fused(const Listing& listing, const Listing::Row& row, const Model& model,
-                              const GgufFile& file) {
-  for (const Fused& fused : model.fused()) {
-    for (const std::string_view part : fused.parts) {
-      const std::string whole = fused_name(row.name, part, fused.name);
-      const TensorInfo* tensor = whole.empty() ? nullptr : file.find(whole);
-      if (tensor == nullptr || tensor->shape.rank() != row.shape.rank()) continue;
-      std::int64_t begin = 0, total = 0;  // rows before this part, rows of all parts
-      for (const Listing::Row& other : listing.rows) {
-        const bool sibling = std::ranges::any_of(
-            fused.parts, [&](std::string_view p) { return fused_name(other.name, p, fused.name) == whole; });
-        if (!sibling) continue;
-        if (other.value == row.value) begin = total;
-        total += other.shape[0];
-      }
-      if (total == tensor->shape[0]) return {row.name, tensor, begin, row.shape};
-      fail("{}: tensor {}: expected {} rows for {}, found {}", file.path().string(), whole, total,
-           fmt::join(fused.parts, ", "), tensor->shape.str());
-    }
-  }
-  return {};
-}
-
-void check_source(const ParameterSource& source, const Listing::Row& row, const Hyperparameters& h) {
-  const std::string path = h.file().path().string();
-  const bool whole = source.tensor->shape == source.shape;
-  if (whole && source.shape != row.shape) {
-    fail("{}: tensor {}: expected shape {}, found {} (from {})", path, row.name, row.shape.str(), source.shape.str(),
-         h.str());
-  }
-  if (source.shape.elements() == 0) fail("{}: tensor {}: no elements", path, row.name);
-  if (!can_compute(source.tensor->dtype)) {
-    fail("{}: tensor {}: type {} cannot be computed yet; known: F32, F16, BF16, Q8_0, Q4_0, Q6_K", path, row.name,
-         name(source.tensor->dtype));
-  }
-  if (row.shape.rank() == 1 && source.tensor->dtype != DType::F32) {
-    fail("{}: tensor {}: expected F32, found {}", path, row.name, name(source.tensor->dtype));
-  }
-}
 
 Tensor copy_of(const Tensor& t) {
   auto storage = t.device().allocate(t.bytes(), Lifetime::kept);
@@ -87,66 +13,18 @@ Tensor copy_of(const Tensor& t) {
   return {std::move(storage), t.shape(), t.dtype()};
 }
 
-std::vector<ParameterSource> match(Model& model, const Hyperparameters& h, Listing& listing) {
-  model.list(listing);
-  const GgufFile& file = h.file();
-  std::vector<ParameterSource> sources;
-  std::vector<std::string> missing;
-  std::set<std::string_view> used;
-  for (const Listing::Row& row : listing.rows) {
-    ParameterSource source{row.name, file.find(row.name), 0, {}};
-    if (source.tensor != nullptr) {
-      source.shape = source.tensor->shape;
-    } else {
-      source = find_in_fused(listing, row, model, file);
-    }
-    if (source.tensor == nullptr) {
-      if (row.need == Need::required) missing.push_back(row.name);
-      source.name = row.name;
-    } else {
-      check_source(source, row, h);
-      used.insert(source.tensor->name);
-    }
-    sources.push_back(std::move(source));
-  }
-  std::vector<std::string_view> unexpected;
-  for (const TensorInfo& t : file.tensors()) {
-    if (!used.contains(t.name)) unexpected.push_back(t.name);
-  }
-  const auto some = [](const auto& names) {
-    const auto end = names.begin() + std::min<std::ptrdiff_t>(5, static_cast<std::ptrdiff_t>(names.size()));
-    return fmt::format("{}{}", fmt::join(names.begin(), end, ", "),
-                       end == names.end() ? "" : fmt::format(", ... ({} in all)", names.size()));
-  };
-  if (!missing.empty() || !unexpected.empty()) {
-    fail("{}: tensors do not fit the architecture {}: {}{}{}{}{} (from {})", file.path().string(), h.architecture(),
-         missing.empty() ? "" : "missing ", some(missing), !missing.empty() && !unexpected.empty() ? "; " : "",
-         unexpected.empty() ? "" : "unexpected ", some(unexpected), h.str());
-  }
-  return sources;
-}
-
 }  // namespace
-
-std::vector<ParameterSource> match_parameters(Model& model, const Hyperparameters& h) {
-  Listing listing;
-  return match(model, h, listing);
-}
 
 std::unique_ptr<Model> load_model(const GgufFile& file, Device& device) {
   Hyperparameters h(file);
   auto model = make_model(h);
-  Listing listing;
-  const auto sources = match(*model, h, listing);
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    const ParameterSource& source = sources[i];
-    if (source.tensor == nullptr) continue;
-    const Tensor whole = Tensor::over(device, source.tensor->shape, source.tensor->dtype, file.data(*source.tensor),
-                                      file.mapping(*source.tensor));
-    whole.storage().name = source.name;
-    const Tensor part = whole.slice(source.begin, listing.rows[i].shape[0]).reshape(listing.rows[i].shape);
+  for (const ParameterSource& p : match_parameters(*model, h)) {
+    const Tensor whole =
+        Tensor::over(device, p.tensor->shape, p.tensor->dtype, file.data(*p.tensor), file.mapping(*p.tensor));
+    whole.storage().name = p.name;
+    const Tensor part = whole.slice(p.begin, p.shape[0]);
     // Vectors are copied: a file may align them to single bytes.
-    *listing.rows[i].value = part.shape().rank() == 1 ? copy_of(part) : device.prepare(part);
+    *p.parameter = part.shape().rank() == 1 ? copy_of(part) : device.prepare(part);
   }
   model->loaded(device);
   return model;
@@ -155,11 +33,8 @@ std::unique_ptr<Model> load_model(const GgufFile& file, Device& device) {
 std::unique_ptr<Model> trace_model(const GgufFile& file, TraceDevice& device) {
   Hyperparameters h(file);
   auto model = make_model(h);
-  Listing listing;
-  const auto sources = match(*model, h, listing);
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    if (sources[i].tensor == nullptr) continue;
-    *listing.rows[i].value = device.parameter(sources[i].name, sources[i].shape, sources[i].tensor->dtype);
+  for (const ParameterSource& p : match_parameters(*model, h)) {
+    *p.parameter = device.parameter(p.name, p.shape, p.tensor->dtype);
   }
   model->loaded(device);
   return model;

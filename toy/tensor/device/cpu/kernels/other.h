@@ -1,6 +1,7 @@
 // All kernels of a level but the product and the gather. What is missing here keeps its plain loop.
 #pragma once
 
+#include "toy/tensor/device/cpu/kernels/append.h"
 #include "toy/tensor/device/cpu/kernels/attention.h"
 #include "toy/tensor/device/cpu/kernels/rows.h"
 
@@ -13,6 +14,7 @@ inline void add_other_kernels(KernelTable& table) {
   table.set<RmsNormArgs>(&rms_norm);
   table.set<LayerNormArgs>(&layer_norm);
   table.set<RopeArgs>(&rope);
+  table.set<AppendArgs>(&append);
   table.set<AttentionArgs>(&attention);
   table.set<LogSoftmaxArgs>(&log_softmax);
 }

@@ -234,8 +234,10 @@ inline vi dot_cell(vi acc, vi w, vi x) {
 #else
   acc += (w >> 16) * (x >> 16) + ((w << 16) >> 16) * ((x << 16) >> 16);
 #endif
-#if defined(__SSE2__)
-  asm("" : "+x"(acc));  // GCC 12 would do all products first and run out of registers
+#if defined(__AVX512F__)
+  asm("" : "+v"(acc));  // GCC 12 would do all products first and run out of registers
+#elif defined(__SSE2__)
+  asm("" : "+x"(acc));
 #endif
   return acc;
 }
