@@ -20,7 +20,7 @@ namespace toy::test {
 using Ids = std::vector<std::int32_t>;
 
 inline std::filesystem::path repository_data() {
-  return std::filesystem::path(TOY_TEST_DATA).parent_path().parent_path() / "data";
+  return TOY_TEST_DATA;
 }
 
 inline std::string read_file(const std::filesystem::path& path) {
