@@ -1,11 +1,14 @@
 #include "toy/cli/model_options.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "toy/cli/caches.h"
 #include "toy/cli/signals.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
@@ -29,6 +32,11 @@ std::string read_all(int descriptor, const std::string& name) {
   }
   if (descriptor != STDIN_FILENO) ::close(descriptor);
   return text;
+}
+
+/// "library/model:tag" is also called "model:tag", and "org/repo/file" also "file".
+bool is_named(std::string_view name, std::string_view wanted) {
+  return name == wanted || (name.ends_with(wanted) && name[name.size() - wanted.size() - 1] == '/');
 }
 
 }  // namespace
@@ -88,8 +96,21 @@ EngineOptions engine_options(const Arguments& arguments) {
   return {.kv = kv_type(*arguments.text("--kv")), .context = arguments.integer("--context").value_or(0)};
 }
 
-std::filesystem::path find_model(const Arguments& arguments, const Console& /*console*/) {
-  return arguments.positional(0);
+std::filesystem::path find_model(const Arguments& arguments, const Console& console) {
+  const std::string& wanted = arguments.positional(0);
+  std::error_code error;
+  if (std::filesystem::exists(wanted, error) || wanted.ends_with(".gguf")) return wanted;
+  std::vector<std::string> names;
+  std::filesystem::path path;
+  for (const FoundModel& found : find_models(cache_roots({}))) {
+    if (!found.skipped.empty() || !is_named(found.name, wanted)) continue;
+    names.push_back(found.name);
+    path = found.path;
+  }
+  if (names.size() > 1) refuse("'{}' may be any of {}; give its path", wanted, fmt::join(names, ", "));
+  if (names.empty()) return wanted;
+  console.note("{} is {}", wanted, path.string());
+  return path;
 }
 
 LanguageModel open_model(const std::filesystem::path& path, Device& device, const Console& console) {

@@ -8,7 +8,8 @@ std::string_view name(Type type) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {infer_verb(), list_verb(), describe_verb(), tokenize_verb()};
+  static const std::vector<Verb> all = {infer_verb(),    eval_verb(),     list_verb(),
+                                        describe_verb(), tokenize_verb(), bench_verb()};
   return all;
 }
 

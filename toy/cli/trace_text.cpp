@@ -109,8 +109,9 @@ ForwardCost forward_cost(const GgufFile& file, std::int64_t tokens, std::int64_t
   trace_forward(file, tokens, past, trace);
   ForwardCost cost;
   for (const TracedOp& op : trace.ops()) {
-    cost.flops += op.flops;
+    if (op.op->name == "attention") cost.flops += op.flops;
     if (op.op->name != "linear") continue;
+    cost.flops += op.flops;
     for (const std::int64_t id : op.inputs) {
       const TracedValue& value = trace.value(id);
       if (value.parameter) cost.weight_bytes += static_cast<double>(bytes_of(value.dtype, value.shape.elements()));

@@ -19,8 +19,8 @@ std::string ops_text(const GgufFile& file, std::int64_t tokens);
 /// One object per op.
 Json ops_json(const GgufFile& file, std::int64_t tokens);
 
-/// Floating-point operations, and bytes of matrices read, of a forward of `tokens` tokens after `past` others with the
-/// logits of the last row.
+/// Operations of the products and of attention, and bytes of matrices read, of a forward of `tokens` tokens after
+/// `past` others with the logits of the last row.
 struct ForwardCost {
   double flops = 0;
   double weight_bytes = 0;
