@@ -1,0 +1,14 @@
+#!/bin/sh
+# Usage: level_symbols.sh OBJECT...
+# An inline function that is emitted for a SIMD level outside the level's namespace may be the copy that the linker
+# keeps for the whole program, and then runs on processors without those instructions.
+status=0
+for object; do
+  shared=$(nm -C "$object" | grep ' W ' | grep -v 'toy::cpu::\(v[0-9]\|generic\)')
+  if [ -n "$shared" ]; then
+    echo "$object leaves functions for all levels:"
+    echo "$shared"
+    status=1
+  fi
+done
+exit $status
