@@ -4,7 +4,7 @@
 # keeps for the whole program, and then runs on processors without those instructions.
 status=0
 for object; do
-  shared=$(nm -C "$object" | grep ' W ' | grep -v 'toy::cpu::\(v[0-9]\|generic\)')
+  shared=$(nm -C "$object" | grep ' W ' | grep -v -e __clang_call_terminate -e 'toy::cpu::\(v[0-9]\|generic\)')
   if [ -n "$shared" ]; then
     echo "$object leaves functions for all levels:"
     echo "$shared"
