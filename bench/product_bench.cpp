@@ -3,13 +3,13 @@
 // Prints GFLOP/s (f32 weights) or GOP/s (int8), GB/s of weights, and the share of the measured peak or bandwidth.
 #include <fmt/format.h>
 #include <omp.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <memory>
 #include <string>
+#include <sys/mman.h>
 #include <vector>
 
 #include "toy/tensor/device/cpu/level.h"
@@ -19,9 +19,7 @@ namespace {
 
 using namespace toy;
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 /// Best of several runs, at least 0.15 s in all.
 template <class F>
@@ -99,7 +97,7 @@ double run_case(const cpu::Level& level, const Case& c, int threads) {
   LinearArgs args{values, c.T, c.K, 1, {}, scratch.get()};
   const double time = best_time([&] {
     for (std::int64_t i = 0; i < copies; ++i) {
-      args.outputs[0] = {memory.get() + i * bytes, c.dtype, Layout::panels, c.N, nullptr,
+      args.outputs[0] = {memory.get() + i * bytes,         c.dtype, Layout::panels, c.N, nullptr,
                          reinterpret_cast<float*>(y.get())};
       kernels.get<LinearArgs>()(args, Team{threads});
     }
@@ -131,8 +129,9 @@ int main(int argc, char** argv) {
           const double time = run_case(*level, {dtype, N, K, T}, threads);
           const double operations = 2.0 * static_cast<double>(N * K * T) / time / 1e9;
           const double bytes = static_cast<double>(N * bytes_of(dtype, K)) / time / 1e9;
-          fmt::print("{:5} [{:5} x {:5}] T {:4} threads {}: {:9.1f} us {:8.1f} GOP/s {:6.1f} GB/s, {:3.0f} % of bandwidth\n",
-                     name(dtype), N, K, T, threads, time * 1e6, operations, bytes, 100 * bytes / bandwidth);
+          fmt::print(
+              "{:5} [{:5} x {:5}] T {:4} threads {}: {:9.1f} us {:8.1f} GOP/s {:6.1f} GB/s, {:3.0f} % of bandwidth\n",
+              name(dtype), N, K, T, threads, time * 1e6, operations, bytes, 100 * bytes / bandwidth);
         }
       }
     }

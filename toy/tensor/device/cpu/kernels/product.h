@@ -207,10 +207,13 @@ inline std::int64_t row_parts(std::int64_t T, std::int64_t panels, std::int64_t 
 
 inline void linear(const LinearArgs& a, const Team& team) {
   std::int64_t panels = 0, bytes = 0;
-  bool blocks = false;
+  bool blocks = false, rows = false;
   for (int i = 0; i < a.count; ++i) {
     const LinearArgs::Output& out = a.outputs[static_cast<std::size_t>(i)];
-    if (out.layout == Layout::rows) continue;  // multiply_rows takes it
+    if (out.layout == Layout::rows) {
+      rows = true;
+      continue;
+    }
     panels += panels_of(out.N);
     bytes += out.N * bytes_of(out.dtype, a.K);
     blocks = blocks || is_block(out.dtype);
@@ -228,7 +231,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
     const std::int64_t cuts = row_parts(a.T, panels, count);
     multiply_share(a, part(a.T, me % cuts, cuts), part(panels, me / cuts, count / cuts));
   }
-  cpu::multiply_rows(a);
+  if (rows) cpu::multiply_rows(a);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL
