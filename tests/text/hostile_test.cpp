@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <limits>
+#include <random>
 #include <string>
 
 #include "toy/io/metadata.h"
@@ -108,9 +108,16 @@ TEST(Hostile, Values) {
   m.set_array<float>("tokenizer.ggml.scores", std::vector<float>(259, std::numeric_limits<float>::quiet_NaN()));
   expect_error(m, "tokenizer.ggml.scores");
 
-  Vocabulary v = byte_vocabulary();
-  v.scores.assign(259, std::numeric_limits<float>::quiet_NaN());
-  EXPECT_EQ(Tokenizer::from_vocabulary(v).encode("ab").size(), 3u);
+  Vocabulary zero = byte_vocabulary();
+  for (std::string_view text : {"h", "e", "l", "he", "el", "ll", "hel", "ell", "hell"}) test::add_token(zero, text);
+  Vocabulary nan = zero;
+  for (std::size_t i = 0; i < nan.scores.size(); i += 2) nan.scores[i] = std::numeric_limits<float>::quiet_NaN();
+  const Tokenizer with_nan = Tokenizer::from_vocabulary(nan), with_zero = Tokenizer::from_vocabulary(zero);
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 300; ++i) {
+    const std::string text = test::random_text(random, {"h", "e", "l"}, 40);
+    EXPECT_EQ(with_nan.encode(text), with_zero.encode(text));
+  }
 }
 
 TEST(Hostile, SpecialIds) {

@@ -119,6 +119,7 @@ TEST(PreTokenizer, WordsJoinedAreTheText) {
 TEST(Regex, CutsAtMatches) {
   EXPECT_THAT(Regex("b+").split({"abba", "bb", "c"}), ElementsAre("a", "bb", "a", "bb", "c"));
   EXPECT_THAT(Regex(R"(\s+$)").split({"a \n", " b"}), ElementsAre("a", " \n", " b"));
+  EXPECT_THAT(Regex("a$").split({"a\n", "ba"}), ElementsAre("a\n", "b", "a")) << "$ is the very end";
   EXPECT_THAT(Regex(R"([^\s])").split({"a\u2028\v\u200b"}), ElementsAre("a", "\u2028\v", "\u200b"));
   EXPECT_THAT(Regex("x*").split({"ab"}), ElementsAre("ab"));
   EXPECT_THROW(Regex("("), Error);

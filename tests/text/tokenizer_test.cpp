@@ -91,6 +91,15 @@ TEST(Bpe, MergesByRank) {
   }
 }
 
+TEST(Bpe, OfEqualTokensTheFirstIsProduced) {
+  Vocabulary v = test::small_bpe();
+  for (std::string_view text : {"ab", "cd", "ab"}) test::add_token(v, text);
+  for (std::string_view merge : {"c d", "a b"}) v.merges.push_back(merge);
+  const Tokenizer t = Tokenizer::from_vocabulary(v);
+  EXPECT_EQ(encode(t, "cdab"), (Ids{t.size() - 2, t.size() - 3}));
+  EXPECT_THAT(t.notes(), ElementsAre(HasSubstr("1 tokens repeat")));
+}
+
 TEST(Bpe, SpecialTokensAreLiteral) {
   const Tokenizer t = Tokenizer::from_vocabulary(test::small_bpe());
   const std::int32_t end = *t.find("<|end|>"), tool = *t.find("<tool>");

@@ -199,20 +199,20 @@ void mutate(Metadata& metadata, Choices& c) {
   }
 }
 
-Metadata good_metadata(Choices& c) {
+Metadata make_good(bool bpe) {
   Vocabulary v = byte_vocabulary();
   for (std::string_view piece : {"\u2581", "h", "e", "l", "he", "ll", "hell", "\u2581he", "\u2581\u2581", "a", "aa"}) {
     v.tokens.push_back(piece);
     v.types.push_back(TokenType::normal);
     v.scores.push_back(-static_cast<float>(v.tokens.size()));
   }
-  if (c.one_in(2)) {
+  if (bpe) {
     v.model = "gpt2";
     v.pre = "gpt-2";
     for (int byte = 0; byte < 256; ++byte) {
       std::string piece;
       append_utf8(piece, byte_to_unicode(static_cast<std::uint8_t>(byte)));
-      v.tokens.push_back(piece);
+      if (piece != "h" && piece != "e" && piece != "l" && piece != "a") v.tokens.push_back(piece);
     }
     v.types.resize(v.tokens.size(), TokenType::normal);
     v.scores.clear();
@@ -221,6 +221,11 @@ Metadata good_metadata(Choices& c) {
   Metadata metadata;
   write_vocabulary(v, metadata);
   return metadata;
+}
+
+Metadata good_metadata(bool bpe) {
+  static const Metadata good[] = {make_good(false), make_good(true)};
+  return good[bpe];
 }
 
 void require(bool promise, const char* what) {
@@ -255,7 +260,7 @@ void use(const Tokenizer& tokenizer, std::string_view text, Choices& c) {
 
 bool tokenizer_trial(std::span<const std::uint8_t> choices) {
   Choices c(choices);
-  Metadata metadata = good_metadata(c);
+  Metadata metadata = good_metadata(c.one_in(2));
   for (std::size_t n = c.below(5); n > 0; --n) mutate(metadata, c);
   std::optional<Tokenizer> tokenizer;
   try {

@@ -89,7 +89,7 @@ BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, std::shared_ptr<PieceTable>
   }
 }
 
-void BpeEncoder::encode(std::string_view text, bool, std::vector<std::int32_t>& ids) const {
+void BpeEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids) const {
   const std::string valid = replace_invalid_utf8(text);
   WordCache cache;
   for (std::string_view word : pre_tokenizer_.split(valid)) {

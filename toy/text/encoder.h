@@ -12,8 +12,8 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  /// Appends the ids of `text`. `starts` says that nothing, or a special token, stands before it.
-  virtual void encode(std::string_view text, bool starts, std::vector<std::int32_t>& ids) const = 0;
+  /// Appends the ids of `text`, which stands at the start or behind a special token.
+  virtual void encode(std::string_view text, std::vector<std::int32_t>& ids) const = 0;
 };
 
 }  // namespace toy

@@ -40,9 +40,8 @@ class SpecialTokens {
   std::vector<std::size_t> lengths_present(std::string_view text, bool parse_special) const;
   void cut(const Fragment& fragment, std::size_t length, bool parse_special, std::vector<Fragment>& out) const;
 
-  std::vector<Entry> entries_;  // sorted by text
-  std::array<std::uint32_t, 257>
-      first_byte_{};  // entries_[first_byte_[b]] is the first that starts with byte b or above
+  std::vector<Entry> entries_;                   // sorted by text
+  std::array<std::uint32_t, 257> first_byte_{};  // how many entries begin with a byte below the index
 };
 
 }  // namespace toy

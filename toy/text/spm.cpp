@@ -90,8 +90,8 @@ SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Piece
   }
 }
 
-void SpmEncoder::encode(std::string_view text, bool starts, std::vector<std::int32_t>& ids) const {
-  const std::string visible = make_spaces_visible(text, starts && add_space_prefix_);
+void SpmEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids) const {
+  const std::string visible = make_spaces_visible(text, add_space_prefix_);
   WordCache cache;
   for (std::string_view rest = visible; !rest.empty();) {
     const std::string_view word = rest.substr(0, word_length(rest));

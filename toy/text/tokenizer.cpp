@@ -17,27 +17,29 @@ namespace toy {
 namespace {
 
 /// Spellings that end a turn or a text in published models, where the metadata does not name them.
-constexpr std::string_view generation_end_texts[] = {"<|eot_id|>",
-                                                     "<|im_end|>",
-                                                     "<|end|>",
-                                                     "<|return|>",
-                                                     "<|call|>",
-                                                     "<|flush|>",
-                                                     "<|calls|>",
-                                                     "<end_of_turn>",
-                                                     "<|endoftext|>",
-                                                     "<|eom_id|>",
-                                                     "<EOT>",
-                                                     "_<EOT>",
-                                                     "[EOT]",
-                                                     "[EOS]",
-                                                     "<|end_of_text|>",
-                                                     "<eos>",
-                                                     "</s>",
-                                                     "<end_of_utterance>",
-                                                     "<turn|>",
-                                                     "<|tool_response>",
-                                                     "<｜end▁of▁sentence｜>"};
+constexpr std::string_view generation_end_texts[] = {
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<|end_of_text|>",
+    "<eos>",
+    "</s>",
+    "<end_of_utterance>",
+    "<turn|>",
+    "<|tool_response>",
+    "<\uFF5Cend\u2581of\u2581sentence\uFF5C>",
+};
 
 std::string spaces_made_plain(std::string_view text) {
   std::string plain;
@@ -161,14 +163,12 @@ std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions
 
   std::vector<std::int32_t> ids;
   if (options.add_special && adds_bos_) ids.push_back(*bos());
-  bool starts = true;
   for (const Fragment& fragment : special_.partition(text, options.parse_special)) {
     if (fragment.token >= 0) {
       ids.push_back(fragment.token);
     } else {
-      encoder_->encode(fragment.text, starts, ids);
+      encoder_->encode(fragment.text, ids);
     }
-    starts = fragment.token >= 0;
   }
   if (options.add_special && adds_eos_) ids.push_back(*eos());
   return ids;
