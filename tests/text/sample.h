@@ -19,9 +19,7 @@ namespace toy::test {
 
 using Ids = std::vector<std::int32_t>;
 
-inline std::filesystem::path repository_data() {
-  return TOY_TEST_DATA;
-}
+inline std::filesystem::path repository_data() { return TOY_TEST_DATA; }
 
 inline std::string read_file(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
