@@ -197,8 +197,8 @@ Verb infer_verb() {
                      {"context", "integer", "tokens"},
                      {"kv", "string", "type of the KV cache"}}}},
           .examples = {{{"toy infer model.gguf --prompt \"Once upon a time\" --n 64", "continue a text greedily"},
-                        {"toy infer model.gguf --temp 0.8 --top-p 0.95 --seed 7 --json < prompt.txt",
-                         "sample, with the prompt from standard input and the answer as JSON"}}},
+                        {"toy infer model.gguf --temp 0.8 --top-p 0.95 --seed 7 --json --prompt-file p.txt",
+                         "sample, with the prompt from a file and the answer as JSON"}}},
           .run = run};
 }
 

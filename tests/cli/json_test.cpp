@@ -1,0 +1,228 @@
+// What --json prints has the keys and types that the manifest promises, and is right for small models.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+#include "tests/cli/process.h"
+#include "tests/cli/small_models.h"
+
+namespace toy::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+/// Checks a value against the fields of one form of the manifest.
+class Form {
+ public:
+  Form(const std::string& verb, const std::string& when) {
+    static const Json manifest = Json::parse(toy({"--manifest"}).out);
+    for (const Json& v : manifest["verbs"]) {
+      if (v["name"] != verb) continue;
+      for (const Json& form : v["json"]) {
+        if (form["when"] == when) fields_ = form["fields"];
+      }
+    }
+    EXPECT_FALSE(fields_.empty());
+  }
+
+  void check(const Json& value, const std::string& path = "") const {
+    if (value.is_object()) {
+      for (const auto& [key, member] : value.items()) check_member(path.empty() ? key : path + "." + key, path, member);
+      for (const Json& field : fields_) {
+        const std::string name = field["path"];
+        const auto dot = name.rfind('.');
+        const std::string parent = dot == std::string::npos ? "" : name.substr(0, dot);
+        const std::string key = name.substr(dot == std::string::npos ? 0 : dot + 1);
+        if (parent != path || !field["always"] || key.ends_with("[]")) continue;
+        EXPECT_TRUE(value.contains(key)) << name;
+      }
+    } else if (value.is_array()) {
+      for (const Json& element : value) check_member(path + "[]", path, element);
+    }
+  }
+
+ private:
+  void check_member(const std::string& path, const std::string& parent, const Json& value) const {
+    for (const Json& field : fields_) {
+      const std::string name = field["path"];
+      if (name != path && name != parent + ".*") continue;
+      EXPECT_TRUE(has_type(value, field["type"])) << path << " is not " << field["type"] << ": " << value;
+      return check(value, path);
+    }
+    ADD_FAILURE() << path << " is not in the manifest";
+  }
+
+  static bool has_type(const Json& value, std::string types) {
+    types += " or ";
+    for (std::size_t at = 0; at < types.size();) {
+      const std::size_t end = types.find(" or ", at);
+      const std::string type = types.substr(at, end - at);
+      if ((type == "integer" && value.is_number_integer()) || (type == "number" && value.is_number()) ||
+          (type == "string" && value.is_string()) || (type == "boolean" && value.is_boolean()) ||
+          (type == "object" && value.is_object()) || (type == "array" && value.is_array()) ||
+          (type == "null" && value.is_null())) {
+        return true;
+      }
+      at = end + 4;
+    }
+    return false;
+  }
+
+  Json fields_;
+};
+
+/// Runs a verb that succeeds with one line of JSON, of the promised form.
+Json answer(std::vector<std::string> words, const std::string& when = "", const Start& start = {}) {
+  words.emplace_back("--json");
+  const Finished f = toy(words, start);
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_EQ(lines(f.out), 1);
+  const Json json = Json::parse(f.out, nullptr, false);
+  EXPECT_FALSE(json.is_discarded()) << f.out;
+  Form(words.front(), when).check(json);
+  return json;
+}
+
+class JsonForms : public ::testing::Test {
+ protected:
+  Folder folder;
+  const std::string llama = small_llama().write(folder / "llama.gguf");
+  const std::string gpt2 = small_gpt2().write(folder / "gpt2.gguf");
+};
+
+TEST_F(JsonForms, infer) {
+  for (const std::string& model : {llama, gpt2}) {
+    const Json json = answer({"infer", model, "--prompt", "ab", "--n", "5", "--ignore-eos", "--threads", "1"});
+    EXPECT_EQ(json["prompt_ids"], Json({1, 'a' + 3, 'b' + 3}));
+    EXPECT_EQ(json["ids"].size(), 5u);
+    EXPECT_EQ(json["stop"], "length");
+    EXPECT_EQ(json.size(), 6u);
+    const Json again = answer({"infer", model, "--prompt-ids", "1,100,101", "--n", "5", "--ignore-eos"});
+    EXPECT_EQ(again["ids"], json["ids"]);
+    EXPECT_EQ(again["text"], json["text"]);
+  }
+}
+
+TEST_F(JsonForms, infer_takes_the_prompt_from_a_file_or_standard_input) {
+  write_file(folder / "prompt", "ab\r\n");
+  const Json ids = {1, 100, 101, 16, 13};
+  EXPECT_EQ(answer({"infer", llama, "--prompt-file", folder / "prompt", "--n", "1"})["prompt_ids"], ids);
+  EXPECT_EQ(answer({"infer", llama, "--n", "1"}, "", {.input = "ab\r\n"})["prompt_ids"], ids);
+}
+
+TEST_F(JsonForms, infer_takes_empty_and_broken_prompts) {
+  EXPECT_EQ(answer({"infer", llama, "--prompt", "", "--n", "1"})["prompt_ids"], Json({1}));
+  EXPECT_EQ(answer({"infer", llama, "--prompt", "\xff\xfe", "--n", "4"})["prompt_ids"], Json({1, 258, 257}));
+}
+
+TEST_F(JsonForms, infer_dry_run) {
+  const Json json = answer({"infer", llama, "--dry-run", "--context", "128", "--kv", "f32"}, "--dry-run");
+  const Json& m = json["memory"];
+  EXPECT_EQ(m["kv"], 128 * 2 * 2 * 2 * 8 * 4);  // positions, layers, K and V, heads, width, bytes
+  EXPECT_EQ(m["total"], m["weights"].get<int>() + m["kv"].get<int>() + m["activations"].get<int>());
+}
+
+TEST_F(JsonForms, infer_stops) {
+  const Json all = answer({"infer", llama, "--prompt", "ab", "--n", "100", "--ignore-eos"});
+  EXPECT_EQ(all["ids"].size(), 62u) << "64 positions, 3 of the prompt, and one token more that is not fed";
+  EXPECT_EQ(all["stop"], "length");
+}
+
+TEST_F(JsonForms, eval) {
+  const Json json = answer({"eval", llama, "--text", "abc", "--top-k", "2"});
+  ASSERT_EQ(json["tokens"].size(), 4u);
+  EXPECT_TRUE(json["tokens"][0]["logprob"].is_null());
+  EXPECT_FALSE(json["tokens"][0].contains("top"));
+  double sum = 0;
+  for (std::size_t i = 1; i < 4; ++i) {
+    sum -= json["tokens"][i]["logprob"].get<double>();
+    ASSERT_EQ(json["tokens"][i]["top"].size(), 2u);
+    EXPECT_GE(json["tokens"][i]["top"][0]["logprob"], json["tokens"][i]["top"][1]["logprob"]);
+  }
+  EXPECT_EQ(json["count"], 3);
+  EXPECT_NEAR(json["nll"], sum / 3, 1e-9);
+  EXPECT_NEAR(json["perplexity"], std::exp(sum / 3), 1e-6);
+}
+
+TEST_F(JsonForms, eval_names_its_own_passage_and_its_windows) {
+  const Finished f = toy({"eval", llama, "--json", "--window", "32", "--stride", "8"});
+  EXPECT_EQ(f.code, 0) << f.err;
+  const Json json = Json::parse(f.out);
+  EXPECT_NE(json["source"].get<std::string>().find("Alice"), std::string::npos);
+  EXPECT_EQ(json["count"], json["tokens"].size() - 1);
+  EXPECT_NE(f.err.find("24 tokens before"), std::string::npos) << f.err;
+}
+
+TEST_F(JsonForms, tokenize) {
+  const Json json = answer({"tokenize", llama, "--text", "a\xc3\xa9"});
+  EXPECT_EQ(json["ids"], Json({1, 100, 198, 172}));
+  EXPECT_EQ(json["pieces"], Json({"<s>", "a", "\xEF\xBF\xBD", "\xEF\xBF\xBD"}));
+  EXPECT_EQ(answer({"tokenize", llama, "--text", "<s>", "--no-bos"})["ids"], Json({63, 118, 65}));
+  EXPECT_EQ(answer({"tokenize", llama, "--text", "<s>", "--no-bos", "--parse-special"})["ids"], Json({1}));
+  EXPECT_EQ(answer({"tokenize", llama, "--text", "", "--no-bos"})["ids"], Json::array());
+}
+
+TEST_F(JsonForms, describe) {
+  for (const std::string& model : {llama, gpt2}) {
+    const Json json = answer({"describe", model, "--ops"});
+    std::int64_t count = 0, bytes = 0;
+    double share = 0;
+    for (const Json& p : json["parameters"]) {
+      count += p["count"].get<std::int64_t>();
+      bytes += p["bytes"].get<std::int64_t>();
+      share += p["share"].get<double>();
+    }
+    EXPECT_EQ(json["parameter_count"], count);
+    EXPECT_EQ(json["parameter_bytes"], bytes);
+    EXPECT_NEAR(share, 1, 1e-9);
+    EXPECT_TRUE(json["tied"]);
+    EXPECT_FALSE(json["ops"].empty());
+  }
+  // 259 x 32 embeddings; per block q, o: 32 x 32, k, v: 16 x 32, three of 48 x 32, two norms; a last norm.
+  EXPECT_EQ(answer({"describe", llama})["parameter_count"], 259 * 32 + 2 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 32);
+}
+
+TEST_F(JsonForms, describe_reads_the_header_alone) {
+  std::filesystem::resize_file(llama, std::filesystem::file_size(llama) - 4000);
+  const Finished f = toy({"describe", llama, "--json"});
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_EQ(Json::parse(f.out)["missing_bytes"], 4000);
+  EXPECT_NE(f.err.find("missing"), std::string::npos);
+  EXPECT_EQ(toy({"infer", llama, "--prompt", "a"}).code, 1);
+}
+
+TEST_F(JsonForms, bench) {
+  const Json json = answer({"bench", llama, "-p", "16", "-n", "4", "-t", "1,2", "-r", "1"});
+  ASSERT_EQ(json["results"].size(), 4u);
+  EXPECT_EQ(json["results"][0]["kind"], "prefill");
+  EXPECT_EQ(json["results"][0]["tokens"], 16);
+  EXPECT_EQ(json["results"][1]["kind"], "decode");
+  EXPECT_EQ(json["results"][3]["threads"], 2);
+  for (const Json& r : json["results"]) EXPECT_GT(r["tokens_per_second"], 0);
+}
+
+TEST_F(JsonForms, list) {
+  const Json json = answer({"list", folder.str()}, "", {.folder = folder.str()});
+  EXPECT_EQ(json["models"].size(), 2u);
+}
+
+TEST(Stories, greedy_text_is_the_recorded_one) {
+  const char* reference = std::getenv("TOY_REFERENCE");
+  if (reference == nullptr) GTEST_SKIP() << "TOY_REFERENCE is not set";
+  const std::filesystem::path models = std::filesystem::path(reference) / "models";
+  const Json golden = Json::parse(read_file(models / "stories260K.greedy.json"));
+  const std::string text = read_file(models / "stories260K.greedy.txt");
+  const auto trimmed = [](const std::string& s) {
+    const auto first = s.find_first_not_of(" \n"), last = s.find_last_not_of(" \n");
+    return first == std::string::npos ? std::string() : s.substr(first, last - first + 1);
+  };
+  const std::string model = models / "stories260K-f32.gguf";
+  const Json json = answer({"infer", model, "--prompt-ids", "1", "--n", "256"});
+  EXPECT_EQ(json["ids"], golden["ids"]);
+  EXPECT_EQ(trimmed(json["text"]), trimmed(text));
+  EXPECT_EQ(trimmed(toy({"infer", model, "--prompt-ids", "1", "--n", "256"}).out), trimmed(text));
+}
+
+}  // namespace
+}  // namespace toy::testing
