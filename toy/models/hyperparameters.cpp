@@ -16,7 +16,9 @@ std::int64_t Hyperparameters::count(std::string_view name, std::int64_t min, std
 }
 
 std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absent, std::int64_t min, std::int64_t max) {
-  return has(name) ? count(name, min, max) : absent;
+  if (has(name)) return count(name, min, max);
+  read_.emplace_back(key(name) + " (absent)", absent);
+  return absent;
 }
 
 float Hyperparameters::number(std::string_view name, float min, float max) {
@@ -53,7 +55,11 @@ void Hyperparameters::must_divide(std::string_view divisor, std::int64_t d, std:
 
 RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context) {
   RopeOptions o;
-  o.width = count_or("rope.dimension_count", head_width, 2, head_width);
+  o.width = count_or("rope.dimension_count", head_width, 1, std::int64_t{1} << 16);
+  if (o.width > head_width) {
+    fail("{}: {} = {} is more than the head width {} (from {})", file_->path().string(), key("rope.dimension_count"),
+         o.width, head_width, str());
+  }
   if (o.width % 2 != 0) {
     fail("{}: {}: expected an even number, found {}", file_->path().string(), key("rope.dimension_count"), o.width);
   }
