@@ -220,7 +220,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
   }
   const bool together = blocks && a.T > 1;  // the threads round x together
   if (blocks && !together) quantize_rows(a, {0, a.T});
-  const int threads = a.T * bytes < 65536 ? 1 : team.threads;
+  const int threads = a.T * bytes < 262144 ? 1 : team.threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
