@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "toy/io/safetensors.h"
+
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
 
@@ -205,6 +207,26 @@ TEST_F(JsonForms, bench) {
 TEST_F(JsonForms, list) {
   const Json json = answer({"list", folder.str()}, "", {.folder = folder.str()});
   EXPECT_EQ(json["models"].size(), 2u);
+}
+
+TEST(Parity, eval_gives_the_recorded_loss) {
+  const char* reference = std::getenv("TOY_REFERENCE");
+  if (reference == nullptr) GTEST_SKIP() << "TOY_REFERENCE is not set";
+  for (const char* name : {"gpt2", "llama-gqa-tied", "llama-linear", "llama-yarn", "llama3", "mistral-nemo"}) {
+    const std::filesystem::path folder = std::filesystem::path(reference) / "parity/models" / name;
+    const auto golden = SafetensorsFile::open(folder / "golden.safetensors");
+    const auto ids = golden.values<std::int32_t>("ids");
+    const auto length = static_cast<std::size_t>(golden.get("ids").shape[1]);
+    double sum = 0;
+    for (std::size_t begin = 0; begin < ids.size(); begin += length) {
+      std::string list;
+      for (std::size_t i = begin; i < begin + length; ++i) list += (i > begin ? "," : "") + std::to_string(ids[i]);
+      const Json json = answer({"eval", folder / "model.gguf", "--prompt-ids", list, "--kv", "f32", "--threads", "1"});
+      sum += json["nll"].get<double>();
+    }
+    const double rows = static_cast<double>(ids.size() / length);
+    EXPECT_NEAR(sum / rows, Json::parse(read_file(folder / "golden.json"))["loss"].get<double>(), 1e-5) << name;
+  }
 }
 
 TEST(Stories, greedy_text_is_the_recorded_one) {

@@ -132,6 +132,12 @@ TEST_F(Caches, lmstudio_data_and_folders) {
   SmallModel other = small_llama();
   other.metadata.set("general.architecture", "mamba");
   other.write(root / "mamba.gguf");
+  SmallModel adapter = small_llama();
+  adapter.metadata.set("general.type", "adapter");
+  adapter.write(root / "adapter.gguf");
+  SmallModel words = small_llama();
+  words.tensors.clear();
+  words.write(root / "words.gguf");
   write_file(home / "data/copy.gguf", model);
   const SmallModel shards = small_llama();
   fs::create_directories(home / "more");
@@ -146,11 +152,15 @@ TEST_F(Caches, lmstudio_data_and_folders) {
   EXPECT_EQ(tiny["duplicates"], Json({"data/copy.gguf"}));
   EXPECT_EQ(row(rows, "copy")["source"], "data");
   EXPECT_EQ(row(rows, "mamba")["runs"], false);
+  EXPECT_NE(row(rows, "mamba")["obstacle"].get<std::string>().find("unknown architecture"), std::string::npos);
   EXPECT_EQ(row(rows, "big")["shards"], 3);
   expect_skipped(rows, "publisher/cut/cut", "cut.gguf");
   expect_skipped(rows, "lost", "00002");
   expect_skipped(rows, (home / "nowhere").string(), "folder");
-  EXPECT_EQ(rows.size(), 7u) << rows;
+  expect_skipped(rows, "everything", "not followed");
+  expect_skipped(rows, "adapter", "adapter");
+  expect_skipped(rows, "words", "no parameters");
+  EXPECT_EQ(rows.size(), 10u) << rows;
 }
 
 TEST_F(Caches, environment_moves_the_roots) {

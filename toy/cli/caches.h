@@ -36,11 +36,12 @@ void find_in_ollama(const std::filesystem::path& root, std::vector<FoundModel>& 
 /// What the header of a model says.
 struct ModelFacts {
   std::string architecture, quantization;
+  std::string obstacle;  // why this program does not run it; empty: it does
   std::int64_t parameters = 0, bytes = 0, context = 0;
   int shards = 1;
   std::uint64_t fingerprint = 0;  // of its size, beginning and end: equal for copies
 };
-/// Errors: whatever the reader refuses.
+/// Errors: whatever the reader refuses, and files that hold no model of their own.
 ModelFacts read_facts(const std::filesystem::path& path);
 
 }  // namespace toy::cli

@@ -5,15 +5,17 @@
 #include <map>
 
 #include "toy/cli/caches.h"
-#include "toy/cli/console.h"
 #include "toy/io/gguf.h"
+#include "toy/io/quote.h"
+#include "toy/models/load.h"
 
 namespace toy::cli {
 
 namespace {
 
 /// Names of general.file_type, where it says more than the type of most tensors.
-constexpr std::array<std::pair<std::int64_t, std::string_view>, 8> mixed_types{{{11, "Q3_K_S"},
+constexpr std::array<std::pair<std::int64_t, std::string_view>, 9> mixed_types{{{10, "Q2_K"},
+                                                                                {11, "Q3_K_S"},
                                                                                 {12, "Q3_K_M"},
                                                                                 {13, "Q3_K_L"},
                                                                                 {14, "Q4_K_S"},
@@ -54,12 +56,28 @@ std::uint64_t fingerprint_of(const std::filesystem::path& path) {
   return hash;
 }
 
+/// Whether this program runs the model: its modules are made without elements.
+std::string obstacle_of(const GgufFile& file) {
+  try {
+    TraceDevice trace;
+    (void)trace_model(file, trace);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
 
 ModelFacts read_facts(const std::filesystem::path& path) {
   const GgufFile file = GgufFile::open(path, {.map = false, .require_data = true});
   const Metadata& metadata = file.metadata();
+  if (metadata.get_or<std::string>("general.type", "model") == "adapter") {
+    fail("{}: an adapter, not a model of its own", shown(path));
+  }
+  if (file.tensors().empty()) fail("{}: holds no parameters, only a header", shown(path));
   ModelFacts facts;
+  facts.obstacle = obstacle_of(file);
   facts.architecture = metadata.get_or<std::string>("general.architecture", "");
   facts.quantization = quantization_of(file);
   for (const TensorInfo& t : file.tensors()) facts.parameters += t.shape.elements();

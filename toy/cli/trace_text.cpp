@@ -23,6 +23,8 @@ void trace_forward(const GgufFile& file, std::int64_t tokens, std::int64_t past,
   batch.caches = {&cache};
   batch.wanted = {static_cast<std::int32_t>(tokens - 1)};
   Context ctx(trace, std::move(batch));
+  trace.name_value(ctx.ids(), "ids", "T");
+  trace.name_value(ctx.positions(), "positions", "T");
   const Tensor hidden = model->forward(ctx);
   const auto scope = ctx.scope("head");
   trace.name_value(model->logits(hidden), "logits", "R V");

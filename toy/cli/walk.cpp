@@ -25,8 +25,11 @@ void walk_folder(const fs::path& folder, const fs::path& inside, int depth,
     } else if (fs::is_directory(here)) {
       if (depth < most_depth) walk_folder(path, inside, depth + 1, visit);
     } else if (fs::is_symlink(here)) {
-      if (!name.ends_with(".gguf")) continue;
-      if (!fs::exists(path, error)) {
+      if (fs::is_directory(path, error)) {
+        visit({path, "a link to a folder, which is not followed"});
+      } else if (!name.ends_with(".gguf")) {
+        continue;
+      } else if (!fs::exists(path, error)) {
         visit({path, "a link to a file that is missing"});
       } else if (!is_inside(path, inside)) {
         visit({path, "a link out of its folder"});

@@ -8,7 +8,7 @@
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/io/quote.h"
-#include "toy/models/model.h"
+#include "toy/tensor/error.h"
 
 namespace toy::cli {
 
@@ -18,18 +18,15 @@ struct Row {
   FoundModel found;
   ModelFacts facts;
   std::vector<std::string> duplicates;  // paths of other copies
-  bool runs = false;                    // the architecture is known
 };
 
 std::vector<Row> read_rows(const CacheRoots& roots) {
   std::vector<Row> rows;
   for (FoundModel& found : find_models(roots)) {
-    Row row{std::move(found), {}, {}, false};
+    Row row{std::move(found), {}, {}};
     if (row.found.skipped.empty()) {
       try {
         row.facts = read_facts(row.found.path);
-        const auto known = architectures();
-        row.runs = std::ranges::find(known, row.facts.architecture) != known.end();
       } catch (const Error& error) {
         row.found.skipped = error.what();
       }
@@ -60,7 +57,8 @@ Json row_json(const Row& row) {
     return json;
   }
   json["architecture"] = row.facts.architecture;
-  json["runs"] = row.runs;
+  json["runs"] = row.facts.obstacle.empty();
+  if (!row.facts.obstacle.empty()) json["obstacle"] = row.facts.obstacle;
   json["quantization"] = row.facts.quantization;
   json["parameters"] = row.facts.parameters;
   json["bytes"] = row.facts.bytes;
@@ -91,7 +89,7 @@ void print_rows(const std::vector<Row>& rows, Console& console) {
     if (!row.found.skipped.empty()) continue;
     std::string path = shown(row.found.path);
     if (row.facts.shards > 1) path += fmt::format(" ({} shards)", row.facts.shards);
-    if (!row.runs) path += " (this architecture does not run here yet)";
+    if (!row.facts.obstacle.empty()) path += " (does not run here yet: toy describe says why)";
     if (!row.duplicates.empty()) path += fmt::format(" (also {})", one_line(row.duplicates.front()));
     models.push_back({row.found.source, one_line(row.found.name), one_line(row.facts.architecture),
                       row.facts.quantization, short_count(row.facts.parameters), bytes_text(row.facts.bytes),
@@ -142,7 +140,8 @@ Verb list_verb() {
                      {"models[].skipped", "boolean", "true: it cannot be used", false},
                      {"models[].reason", "string", "why it was skipped", false},
                      {"models[].architecture", "string", "general.architecture", false},
-                     {"models[].runs", "boolean", "whether this program runs that architecture", false},
+                     {"models[].runs", "boolean", "whether this program runs it", false},
+                     {"models[].obstacle", "string", "why it does not", false},
                      {"models[].quantization", "string", "element type of most weights", false},
                      {"models[].parameters", "integer", "elements of all tensors", false},
                      {"models[].bytes", "integer", "size of the files", false},
