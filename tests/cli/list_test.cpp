@@ -204,8 +204,9 @@ TEST_F(Caches, changes_nothing_and_names_work_as_models) {
 
 TEST_F(Caches, table_stays_on_its_lines) {
   write_file(home / "data/bad\nname.gguf", "x");
+  write_file(home / "data/good\nname.gguf", model);
   const Finished f = toy({"list"}, start());
-  EXPECT_EQ(lines(f.out), 1) << f.out;
+  EXPECT_EQ(lines(f.out), 3) << f.out;
 }
 
 }  // namespace

@@ -30,9 +30,9 @@ std::vector<std::string> environment_of(const Start& start) {
                            "OMP_WAIT_POLICY", "OMP_TOOL_LIBRARIES"}) {
     if (const char* value = std::getenv(name)) all.push_back(std::string(name) + "=" + value);
   }
-  for (const auto& [name, value] : start.environment) {
-    std::erase_if(all, [&](const std::string& s) { return s.starts_with(name + "="); });
-    all.push_back(name + "=" + value);
+  for (const auto& variable : start.environment) {
+    std::erase_if(all, [&](const std::string& s) { return s.starts_with(variable.first + "="); });
+    all.push_back(variable.first + "=" + variable.second);
   }
   return all;
 }
@@ -93,6 +93,8 @@ Process::~Process() {
 }
 
 void Process::send(int signal) const { ::kill(pid_, signal); }
+
+void Process::stop_reading() { close_once(out_); }
 
 void Process::end_input() { close_once(in_); }
 

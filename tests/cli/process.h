@@ -39,6 +39,8 @@ class Process {
   bool wait_until_guarded() const;
   /// A line of /proc/PID/status, for example "VmHWM".
   std::string status(std::string_view key) const;
+  /// Closes the reading end of its stdout.
+  void stop_reading();
   /// Leaves nothing more to read on standard input.
   void end_input();
   /// Waits for the end and returns everything.
