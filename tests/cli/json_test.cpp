@@ -122,7 +122,8 @@ TEST_F(JsonForms, infer_dry_run) {
   const Json json = answer({"infer", llama, "--dry-run", "--context", "128", "--kv", "f32"}, "--dry-run");
   const Json& m = json["memory"];
   EXPECT_EQ(m["kv"], 128 * 2 * 2 * 2 * 8 * 4);  // positions, layers, K and V, heads, width, bytes
-  EXPECT_EQ(m["total"], m["weights"].get<int>() + m["kv"].get<int>() + m["activations"].get<int>());
+  EXPECT_EQ(m["total"],
+            m["weights"].get<int>() + m["kv"].get<int>() + m["activations"].get<int>() + m["tokenizer"].get<int>());
 }
 
 TEST_F(JsonForms, infer_stops) {

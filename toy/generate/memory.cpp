@@ -6,6 +6,19 @@
 
 namespace toy {
 
+namespace {
+
+/// The metadata is kept as it lies in the file; pieces, merges and their hash tables take about three times as much.
+std::int64_t tokenizer_bytes(const GgufFile& file) {
+  std::uint64_t header = file.file_bytes();
+  for (const TensorInfo& t : file.tensors()) {
+    if (t.shard == 0) header = std::min(header, t.offset);
+  }
+  return 4 * static_cast<std::int64_t>(header);
+}
+
+}  // namespace
+
 MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DType kv, std::int64_t context,
                                std::int64_t sequences, std::int64_t chunk) {
   TraceDevice trace;
@@ -17,6 +30,7 @@ MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DT
     m.weights += p.shape.rank() == 2 ? device.prepared_bytes(p.tensor->dtype, p.shape[0], p.shape[1])
                                      : bytes_of(p.tensor->dtype, p.shape.elements());
   }
+  m.tokenizer = tokenizer_bytes(file);
   m.kv = sequences * KVCache::bytes_for(model->kv_shape(), kv, context);
 
   // The largest forward: a full chunk of one sequence, or one token of each.

@@ -13,7 +13,8 @@ struct MemoryEstimate {
   std::int64_t weights = 0;      // parameters as the device holds them
   std::int64_t kv = 0;           // KV caches, full
   std::int64_t activations = 0;  // largest total of one forward and its logits
-  std::int64_t total() const { return weights + kv + activations; }
+  std::int64_t tokenizer = 0;    // metadata and tokenizer, roughly
+  std::int64_t total() const { return weights + kv + activations + tokenizer; }
 };
 
 /// Bytes for `sequences` sequences of `context` tokens each.

@@ -118,6 +118,7 @@ Json memory_json(const std::vector<MemoryRow>& rows) {
                     {"weights", row.memory.weights},
                     {"kv_bytes", row.memory.kv},
                     {"activations", row.memory.activations},
+                    {"tokenizer", row.memory.tokenizer},
                     {"total", row.memory.total()}});
   }
   return list;
@@ -191,13 +192,13 @@ void print_parameters(const GgufFile& file, bool tied, bool every, Console& cons
 
 void print_memory(const std::vector<MemoryRow>& rows, Console& console) {
   std::vector<std::vector<std::string>> cells{
-      {"  context", "KV cache", "sequences", "weights", "KV", "activations", "total"}};
+      {"  context", "KV cache", "sequences", "weights", "KV", "activations", "tokenizer", "total"}};
   for (const MemoryRow& r : rows) {
     cells.push_back({std::to_string(r.context), std::string(r.kv), std::to_string(r.sequences),
                      bytes_text(r.memory.weights), bytes_text(r.memory.kv), bytes_text(r.memory.activations),
-                     bytes_text(r.memory.total())});
+                     bytes_text(r.memory.tokenizer), bytes_text(r.memory.total())});
   }
-  console.print("\nMemory (context: tokens of each sequence)\n" + table(cells, "rlrrrrr"));
+  console.print("\nMemory (context: tokens of each sequence)\n" + table(cells, "rlrrrrrr"));
 }
 
 void run(const Arguments& a, Console& console) {
@@ -293,6 +294,7 @@ std::vector<JsonForm> json_forms() {
             {"memory[].weights", "integer", "parameters as the device holds them"},
             {"memory[].kv_bytes", "integer", "KV caches when full"},
             {"memory[].activations", "integer", "the largest forward and its logits"},
+            {"memory[].tokenizer", "integer", "metadata and tokenizer, roughly"},
             {"memory[].total", "integer", "their sum"},
             {"ops", "array", "the trace of one forward, with --ops", false},
             {"ops[]", "object", "", false},

@@ -46,14 +46,19 @@ void dry_run(const Arguments& a, Console& console) {
   if (engine.context == 0) engine.context = make_model(h)->sizes().context;
   const MemoryEstimate m = estimate_memory(file, device, engine.kv, engine.context, 1);
   if (a.has("--json")) {
-    return console.print(line_of(
-        {{"memory", {{"weights", m.weights}, {"kv", m.kv}, {"activations", m.activations}, {"total", m.total()}}},
-         {"context", engine.context},
-         {"kv", *a.text("--kv")}}));
+    return console.print(line_of({{"memory",
+                                   {{"weights", m.weights},
+                                    {"kv", m.kv},
+                                    {"activations", m.activations},
+                                    {"tokenizer", m.tokenizer},
+                                    {"total", m.total()}}},
+                                  {"context", engine.context},
+                                  {"kv", *a.text("--kv")}}));
   }
   console.print(table({{"weights", bytes_text(m.weights)},
                        {"KV cache", bytes_text(m.kv)},
                        {"activations", bytes_text(m.activations)},
+                       {"tokenizer", bytes_text(m.tokenizer)},
                        {"total", bytes_text(m.total())}},
                       "lr"));
   console.note("one sequence of {} tokens, KV cache {}; nothing was loaded", engine.context, *a.text("--kv"));
@@ -193,6 +198,7 @@ Verb infer_verb() {
                      {"memory.weights", "integer", "parameters as the device holds them"},
                      {"memory.kv", "integer", "the KV cache when the context is full"},
                      {"memory.activations", "integer", "the largest forward and its logits"},
+                     {"memory.tokenizer", "integer", "metadata and tokenizer, roughly"},
                      {"memory.total", "integer", "their sum"},
                      {"context", "integer", "tokens"},
                      {"kv", "string", "type of the KV cache"}}}},
