@@ -19,24 +19,23 @@ constexpr std::string_view passage =
     "making a daisy-chain would be worth the trouble of getting up and picking the daisies, when suddenly a White "
     "Rabbit with pink eyes ran close by her.";
 
+/// What is scored, and what it is called.
 struct Source {
-  std::string name;
-  std::vector<std::int32_t> ids;
+  std::string name, text;
 };
 
-Source source_of(const Arguments& a, const LanguageModel& lm) {
-  if (const auto ids = a.integers("--prompt-ids")) return {"--prompt-ids", *ids};
-  std::string name(passage_name), text(passage);
-  if (const auto given = a.text("--text")) {
-    name = "--text";
-    text = *given;
-  } else if (const auto path = a.text("--file")) {
-    name = *path;
-    text = read_text(*path);
-  }
-  Source source{name, lm.text().encode(text)};
-  if (source.ids.empty() && lm.text().bos()) source.ids.push_back(*lm.text().bos());
-  return source;
+Source source_of(const Arguments& a) {
+  if (a.has("--prompt-ids")) return {"--prompt-ids", {}};
+  if (const auto text = a.text("--text")) return {"--text", *text};
+  if (const auto path = a.text("--file")) return {*path, read_text(*path)};
+  return {std::string(passage_name), std::string(passage)};
+}
+
+std::vector<std::int32_t> ids_of(const Arguments& a, const LanguageModel& lm, const std::string& text) {
+  if (const auto ids = a.integers("--prompt-ids")) return *ids;
+  std::vector<std::int32_t> ids = lm.text().encode(text);
+  if (ids.empty() && lm.text().bos()) ids.push_back(*lm.text().bos());
+  return ids;
 }
 
 std::string text_of(const LanguageModel& lm, std::int32_t id) {
@@ -82,12 +81,15 @@ void run(const Arguments& a, Console& console) {
   options.window = a.integer("--window").value_or(0);
   options.stride = a.integer("--stride").value_or(0);
 
+  (void)InputFile(path);  // a missing file is told before anything waits for a text
+  const Source source = source_of(a);
+
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
   const LanguageModel lm = open_model(path, device, console);
   if (options.engine.context == 0) options.engine.context = lm.model->sizes().context;
-  const Source source = source_of(a, lm);
-  const auto length = static_cast<std::int64_t>(source.ids.size());
+  const auto ids = ids_of(a, lm, source.text);
+  const auto length = static_cast<std::int64_t>(ids.size());
   const std::int64_t window = options.window > 0 ? options.window : options.engine.context;
   if (length > window) {
     const std::int64_t stride = options.stride > 0 ? options.stride : window / 2;
@@ -96,7 +98,7 @@ void run(const Arguments& a, Console& console) {
         "before those it scores",
         length, window, window - stride);
   }
-  const Score result = score(lm, source.ids, options, {}, interrupt.token());
+  const Score result = score(lm, ids, options, {}, interrupt.token());
   if (a.has("--json")) return console.print(line_of(score_json(result, lm, source)));
 
   constexpr std::int64_t short_text = 200;

@@ -17,9 +17,9 @@ std::string prompt_text(const Arguments& a) {
   return read_text("-");
 }
 
-std::vector<std::int32_t> prompt_ids(const Arguments& a, const LanguageModel& lm) {
+std::vector<std::int32_t> prompt_ids(const Arguments& a, const LanguageModel& lm, const std::string& text) {
   if (const auto ids = a.integers("--prompt-ids")) return *ids;
-  std::vector<std::int32_t> ids = lm.text().encode(prompt_text(a));
+  std::vector<std::int32_t> ids = lm.text().encode(text);
   if (ids.empty() && lm.text().bos()) ids.push_back(*lm.text().bos());
   return ids;
 }
@@ -83,6 +83,10 @@ void run(const Arguments& a, Console& console) {
   const std::filesystem::path path = find_model(a, console);
   if (!has_prompt(a)) require_piped_input("--prompt, --prompt-file or --prompt-ids");
 
+  // A missing file is told before anything waits for a prompt, which Ctrl-C can end.
+  (void)InputFile(path);
+  const std::string text = a.has("--prompt-ids") ? std::string() : prompt_text(a);
+
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
   const LanguageModel lm = open_model(path, device, console);
@@ -92,12 +96,12 @@ void run(const Arguments& a, Console& console) {
     console.note("note: a context of {} is beyond the {} tokens this model was trained on", options.engine.context,
                  trained);
   }
-  const auto ids = prompt_ids(a, lm);
+  const auto ids = prompt_ids(a, lm, text);
   const Generation g = generate(
       lm, ids, options,
-      [&](std::string_view text) {
+      [&](std::string_view part) {
         if (json) return;
-        console.print(text);
+        console.print(part);
         console.flush();
       },
       interrupt.token());
