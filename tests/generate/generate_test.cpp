@@ -117,6 +117,17 @@ TEST_F(Generating, WindowsScoreEveryTokenOnceWithEnoughBefore) {
   }
 }
 
+TEST_F(Generating, EngineRefusesWhatWouldMixSequences) {
+  Engine engine(*lm_.model, device_), other(*lm_.model, device_, {.kv = DType::F32});
+  KVCache a = engine.sequence(), b = other.sequence();
+  const std::vector<std::int32_t> ids{1, 2};
+  const Engine::Feed twice[] = {{&a, ids}, {&a, ids}}, mixed[] = {{&a, ids}, {&b, ids}};
+  EXPECT_THROW(engine.hidden({}), Error);
+  EXPECT_THROW(engine.hidden(twice), Error);
+  EXPECT_THROW(engine.hidden(mixed), Error);
+  EXPECT_EQ(a.length(), 0);
+}
+
 TEST_F(Generating, TopKHoldsTheBestOfEveryRow) {
   const Score s = score(lm_, std::vector<std::int32_t>{1, 5, 9}, {.top_k = 259});
   double sum = 0;

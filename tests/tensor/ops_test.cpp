@@ -9,6 +9,7 @@
 #include "toy/tensor/ops/add.h"
 #include "toy/tensor/ops/attention.h"
 #include "toy/tensor/ops/gather.h"
+#include "toy/tensor/ops/linear.h"
 #include "toy/tensor/ops/norm.h"
 #include "toy/tensor/ops/rope.h"
 #include "toy/tensor/ops/softmax.h"
@@ -130,7 +131,7 @@ TEST_P(Ops, AttentionOverStoredAndPlainKeys) {
       append(random({120, kv_heads * d}), random({120, kv_heads * d}), both, kv);
       const Tensor q = random({120, heads * d}), expected = Tensor::empty(device_, q.shape());
       const float scale = 1 / std::sqrt(static_cast<float>(d));
-      attention_ref<double>({q.data<float>(), expected.data<float>(), both, &kv, heads, scale});
+      attention_ref<double>({q.data<float>(), expected.data<float>(), both, &kv, heads, scale, nullptr});
       expect_near(attention(q, kv, both, scale), expected, 1e-5);
     }
     KeyValues rows;
@@ -140,9 +141,29 @@ TEST_P(Ops, AttentionOverStoredAndPlainKeys) {
     rows.v = random({90, kv_heads * d});
     const std::vector<Segment> segments{{0, 20, 0}, {20, 70, 0}};
     const Tensor q = random({90, heads * d}, 3), expected = Tensor::empty(device_, q.shape());
-    attention_ref<double>({q.data<float>(), expected.data<float>(), segments, &rows, heads, 0.3F});
+    attention_ref<double>({q.data<float>(), expected.data<float>(), segments, &rows, heads, 0.3F, nullptr});
     expect_near(attention(q, rows, segments, 0.3F), expected, 2e-5);  // scores up to 30
   }
+}
+
+/// A value beyond the range of halves must not reach the tokens before it.
+TEST_P(Ops, HalvesSaturate) {
+  const Tensor k = random({2, 32}), q = random({2, 32});
+  std::vector<float> values(64, 1);
+  std::fill(values.begin() + 32, values.end(), 1e6F);
+  const Tensor v = Tensor::of(device_, {2, 32}, std::span<const float>(values));
+  std::vector<std::byte> memory(static_cast<std::size_t>(page_bytes(DType::F16, 1, 32)));
+  std::byte* page = memory.data();
+  KeyValues kv;
+  kv.dtype = DType::F16;
+  kv.kv_heads = 1;
+  kv.d = 32;
+  kv.pages = {&page};
+  const std::vector<Segment> segments{{0, 2, 0}};
+  append(k, v, segments, kv);
+  const Tensor y = attention(q, kv, segments, 1);
+  EXPECT_EQ(y.data<float>()[0], 1);
+  EXPECT_EQ(value_at(kv, segments[0], 0, 0, 1, 0), 65504);
 }
 
 TEST_P(Ops, StoredNumbersAreRoundedOnce) {
@@ -208,6 +229,16 @@ TEST(OpTable, ShapeErrorsNameOpRuleAndShapes) {
   } catch (const Error& e) {
     EXPECT_STREQ(e.what(), "add: expected two F32 tensors of one shape (found F32 [2, 3], F32 [3, 2])");
   }
+}
+
+TEST(Prepare, LeavesMemoryOfOthersAlone) {
+  CpuDevice device({.threads = 2});
+  const std::vector<float> weight(64 * 4096, 1.0F), x(4096, 1.0F);
+  const Tensor w = Tensor::over(device, {64, 4096}, DType::F32, std::as_bytes(std::span(weight)), nullptr);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(linear(Tensor::of(device, {1, 4096}, std::span<const float>(x)), w).data<float>()[63], 4096);
+  }
+  EXPECT_EQ(weight[2048], 1);
 }
 
 TEST(Levels, UnknownNamesTheKnown) { EXPECT_THROW(CpuDevice({.threads = 1, .simd_level = "sparc"}), Error); }

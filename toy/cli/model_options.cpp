@@ -119,6 +119,7 @@ LanguageModel open_model(const std::filesystem::path& path, Device& device, cons
   if (lm.tokenizer) {
     for (const std::string& note : lm.tokenizer->notes()) console.note("note: {}", note);
   }
+  for (const std::string& note : lm.model->notes()) console.note("note: {}", note);
   return lm;
 }
 

@@ -7,12 +7,12 @@ namespace toy {
 namespace {
 
 /// Pairs begin_step with end_step, also when an op throws.
-class Step {
+class Forward {
  public:
-  explicit Step(Device& device) : device_(&device) { device_->begin_step(); }
-  ~Step() { device_->end_step(); }
-  Step(const Step&) = delete;
-  Step& operator=(const Step&) = delete;
+  explicit Forward(Device& device) : device_(&device) { device_->begin_step(); }
+  ~Forward() { device_->end_step(); }
+  Forward(const Forward&) = delete;
+  Forward& operator=(const Forward&) = delete;
 
  private:
   Device* device_;
@@ -24,7 +24,10 @@ Engine::Engine(const Model& model, Device& device, EngineOptions options)
     : model_(&model), device_(&device), options_(options) {
   const Sizes& sizes = model.sizes();
   if (options_.context == 0) options_.context = sizes.context;
-  if (options_.context < 1) refuse("context: expected at least 1, found {}", options_.context);
+  constexpr std::int64_t most = (std::int64_t{1} << 31) - 1;
+  if (options_.context < 1 || options_.context > most) {
+    refuse("context: expected 1..{}, found {}", most, options_.context);
+  }
   if (sizes.learned_positions && options_.context > sizes.context) {
     refuse("context: {} positions asked, this model has learned {}", options_.context, sizes.context);
   }
@@ -42,6 +45,7 @@ void Engine::check_ids(std::span<const std::int32_t> ids) const {
 }
 
 Tensor Engine::hidden(std::span<const Feed> feeds) {
+  if (feeds.empty()) refuse("engine: nothing to feed");
   Batch batch;
   bool all_wanted = true;
   for (const Feed& feed : feeds) {
@@ -67,7 +71,7 @@ Tensor Engine::hidden(std::span<const Feed> feeds) {
   if (nothing) batch.wanted.push_back(static_cast<std::int32_t>(batch.ids.size()) - 1);
   if (all_wanted) batch.wanted.clear();
 
-  const Step step(*device_);
+  const Forward forward(*device_);
   Context ctx(*device_, std::move(batch));
   Tensor h = model_->forward(ctx);
   for (std::size_t i = 0; i < feeds.size(); ++i) {

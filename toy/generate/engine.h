@@ -36,13 +36,14 @@ class Engine {
     Want want = Want::last;
   };
   /// Appends every feed to its sequence in one forward. Returns the hidden rows [R, D] that are wanted, feed by feed;
-  /// an empty Tensor when none is. Errors: ids out of range, a sequence beyond the context; then nothing is appended.
+  /// an empty Tensor when none is. Errors: no feeds, a feed without ids, ids out of range, a sequence twice or beyond
+  /// the context; then nothing is appended.
   Tensor hidden(std::span<const Feed> feeds);
   /// Logits [R, V] of hidden rows.
   Tensor logits(const Tensor& hidden) const { return model_->logits(hidden); }
 
-  /// Feeds ids in chunks; the logits [V] after the last. `go_on` is asked before each chunk: when it says no, the
-  /// result is empty and the sequence holds the chunks before.
+  /// Feeds ids in chunks; the logits [1, V] after the last, an empty Tensor without ids. `go_on` is asked before each
+  /// chunk: when it says no, the result is empty and the sequence holds the chunks before.
   Tensor prefill(KVCache& sequence, std::span<const std::int32_t> ids, const std::function<bool()>& go_on = {});
   /// Feeds one id to each of several sequences; logits [sequences, V].
   Tensor decode(std::span<KVCache* const> sequences, std::span<const std::int32_t> ids);

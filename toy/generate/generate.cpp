@@ -83,7 +83,7 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
   if (logits) g.prefill_tokens_per_second = static_cast<double>(length) / seconds_since(start);
 
   const auto decode_start = clock::now();
-  std::int64_t steps = 0;
+  std::int64_t forwards = 0;
   while (static_cast<std::int64_t>(g.ids.size()) < options.n) {
     if (cancel.stop_requested()) break;
     std::int32_t id = sampler(logits.values<float>());
@@ -101,9 +101,9 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
     }
     KVCache* const one = &sequence;
     logits = engine.decode({&one, 1}, {&id, 1});
-    ++steps;
+    ++forwards;
   }
-  if (steps > 0) g.decode_tokens_per_second = static_cast<double>(steps) / seconds_since(decode_start);
+  if (forwards > 0) g.decode_tokens_per_second = static_cast<double>(forwards) / seconds_since(decode_start);
   g.text = output.finish();
   if (output.stopped()) {
     g.stop = StopReason::stop;

@@ -8,6 +8,10 @@ LanguageModel LanguageModel::open(const std::filesystem::path& path, Device& dev
   const std::string kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
   if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
   auto model = load_model(file, device);
+  if (tokenizer && tokenizer->size() > model->sizes().V) {
+    fail("{}: {}.vocab_size = {} is less than the {} tokens of tokenizer.ggml.tokens", path.string(),
+         file.metadata().get<std::string>("general.architecture"), model->sizes().V, tokenizer->size());
+  }
   return {&device, std::move(file), std::move(tokenizer), std::move(model)};
 }
 

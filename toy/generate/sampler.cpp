@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "toy/tensor/error.h"
 
@@ -42,6 +43,7 @@ std::int32_t Sampler::operator()(std::span<const float> logits) {
     candidates_.resize(static_cast<std::size_t>(options_.top_k));
   }
   const float top = candidates_.front().first;
+  if (std::isinf(top)) return candidates_.front().second;
   double total = 0;
   for (auto& [value, id] : candidates_) {
     value = std::exp((value - top) / options_.temperature);
@@ -76,7 +78,10 @@ std::int32_t most_likely(std::span<const float> logits) {
 std::vector<std::pair<float, std::int32_t>> largest(std::span<const float> values, int k) {
   std::vector<std::pair<float, std::int32_t>> all;
   all.reserve(values.size());
-  for (std::size_t i = 0; i < values.size(); ++i) all.emplace_back(values[i], static_cast<std::int32_t>(i));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const float value = std::isnan(values[i]) ? -std::numeric_limits<float>::infinity() : values[i];
+    all.emplace_back(value, static_cast<std::int32_t>(i));
+  }
   const auto count = std::min<std::ptrdiff_t>(k, static_cast<std::ptrdiff_t>(all.size()));
   std::partial_sort(all.begin(), all.begin() + count, all.end(), before);
   all.resize(static_cast<std::size_t>(count));

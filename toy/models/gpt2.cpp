@@ -49,7 +49,7 @@ Sizes gpt2_sizes(Hyperparameters& h) {
   s.learned_positions = true;
   s.context = h.count("context_length", 1, 1 << 24);
   s.D = h.count("embedding_length", 1, most);
-  s.L = h.count("block_count", 1, static_cast<std::int64_t>(h.file().tensors().size()));
+  s.L = h.layers();
   s.F = h.count("feed_forward_length", 1, most);
   s.H = h.count("attention.head_count", 1, most);
   s.K = h.count_or("attention.head_count_kv", s.H, s.H, s.H);

@@ -2,14 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace toy {
 
 Hyperparameters::Hyperparameters(const GgufFile& file)
     : file_(&file), architecture_(file.metadata().get<std::string>("general.architecture")) {}
 
-bool Hyperparameters::has(std::string_view name) const { return file_->metadata().contains(key(name)); }
+bool Hyperparameters::has(std::string_view name) {
+  asked_.insert(key(name));
+  return file_->metadata().contains(key(name));
+}
 
 std::int64_t Hyperparameters::count(std::string_view name, std::int64_t min, std::int64_t max) {
+  asked_.insert(key(name));
   const std::int64_t value = file_->metadata().get_count(key(name), min, max);
   read_.emplace_back(key(name), value);
   return value;
@@ -22,6 +28,7 @@ std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absen
 }
 
 float Hyperparameters::number(std::string_view name, float min, float max) {
+  asked_.insert(key(name));
   const float value = file_->metadata().get<float>(key(name));
   if (!(value >= min && value <= max)) {
     fail("{}: {}: expected a number from {} to {}, found {}", file_->path().string(), key(name), min, max, value);
@@ -33,8 +40,14 @@ float Hyperparameters::number_or(std::string_view name, float absent, float min,
   return has(name) ? number(name, min, max) : absent;
 }
 
-std::string Hyperparameters::text_or(std::string_view name, std::string absent) const {
+std::string Hyperparameters::text_or(std::string_view name, std::string absent) {
+  asked_.insert(key(name));
   return file_->metadata().get_or<std::string>(key(name), std::move(absent));
+}
+
+std::int64_t Hyperparameters::layers() {
+  constexpr std::size_t most = 1024;  // modules are made before the tensors are matched
+  return count("block_count", 1, static_cast<std::int64_t>(std::min(most, file_->tensors().size())));
 }
 
 std::int64_t Hyperparameters::vocabulary() {
@@ -83,6 +96,21 @@ RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context)
                           static_cast<double>(number_or("rope.scaling.yarn_attn_factor", 1, 1e-6F, 1e6F));
   o.yarn = yarn;
   return o;
+}
+
+void Hyperparameters::must_equal(std::string_view a, std::int64_t a_value, std::string_view b,
+                                 std::int64_t b_value) const {
+  if (a_value == b_value) return;
+  fail("{}: {} = {} differs from {} = {}; heads of two widths are not known", file_->path().string(), key(a), a_value,
+       key(b), b_value);
+}
+
+std::vector<std::string> Hyperparameters::unread() const {
+  std::vector<std::string> keys;
+  for (const Metadata::Entry& entry : file_->metadata().entries()) {
+    if (entry.key.starts_with(architecture_ + ".") && !asked_.contains(entry.key)) keys.push_back(entry.key);
+  }
+  return keys;
 }
 
 std::string Hyperparameters::str() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,19 +20,26 @@ class Hyperparameters {
 
   const std::string& architecture() const { return architecture_; }
   const GgufFile& file() const { return *file_; }
-  bool has(std::string_view name) const;
+  bool has(std::string_view name);
   std::int64_t count(std::string_view name, std::int64_t min, std::int64_t max);
   std::int64_t count_or(std::string_view name, std::int64_t absent, std::int64_t min, std::int64_t max);
   /// A finite number in [min, max].
   float number(std::string_view name, float min, float max);
   float number_or(std::string_view name, float absent, float min, float max);
-  std::string text_or(std::string_view name, std::string absent) const;
+  std::string text_or(std::string_view name, std::string absent);
+  /// block_count. Errors: more layers than the file has tensors for, or than any model has.
+  std::int64_t layers();
   /// Rows of the embedding: vocab_size, else the number of tokens, else the rows of token_embd.weight.
   std::int64_t vocabulary();
   /// rope.* for heads of width d. Errors: an unknown kind of scaling.
   RopeOptions rope(std::int64_t head_width, std::int64_t context);
   /// Fails unless `divisor` divides `number`; both are names of keys.
   void must_divide(std::string_view divisor, std::int64_t d, std::string_view number, std::int64_t n) const;
+
+  /// Fails unless the two are equal; both are names of keys.
+  void must_equal(std::string_view a, std::int64_t a_value, std::string_view b, std::int64_t b_value) const;
+  /// Keys "<architecture>.*" of the file that nobody asked for and that may change what the model computes.
+  std::vector<std::string> unread() const;
 
   /// "llama.embedding_length = 64, llama.block_count = 5": what was read so far.
   std::string str() const;
@@ -42,6 +50,7 @@ class Hyperparameters {
   const GgufFile* file_;
   std::string architecture_;
   std::vector<std::pair<std::string, std::int64_t>> read_;
+  std::set<std::string, std::less<>> asked_;
 };
 
 }  // namespace toy

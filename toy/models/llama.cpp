@@ -48,14 +48,15 @@ Sizes llama_sizes(Hyperparameters& h) {
   Sizes s;
   s.context = h.count("context_length", 1, (std::int64_t{1} << 31) - 1);
   s.D = h.count("embedding_length", 1, most);
-  s.L = h.count("block_count", 1, static_cast<std::int64_t>(h.file().tensors().size()));
+  s.L = h.layers();
   s.F = h.count("feed_forward_length", 1, most);
   s.H = h.count("attention.head_count", 1, most);
   s.K = h.count_or("attention.head_count_kv", s.H, 1, s.H);
   h.must_divide("attention.head_count_kv", s.K, "attention.head_count", s.H);
   if (!h.has("attention.key_length")) h.must_divide("attention.head_count", s.H, "embedding_length", s.D);
   s.d = h.count_or("attention.key_length", std::max<std::int64_t>(1, s.D / s.H), 1, 1 << 16);
-  h.count_or("attention.value_length", s.d, s.d, s.d);
+  h.must_equal("attention.value_length", h.count_or("attention.value_length", s.d, 1, 1 << 16), "attention.key_length",
+               s.d);
   s.V = h.vocabulary();
   return s;
 }

@@ -22,6 +22,7 @@ std::unique_ptr<Model> load_model(const GgufFile& file, Device& device) {
     const Tensor whole =
         Tensor::over(device, p.tensor->shape, p.tensor->dtype, file.data(*p.tensor), file.mapping(*p.tensor));
     whole.storage().name = p.name;
+    whole.storage().mapped_file = true;
     const Tensor part = whole.slice(p.begin, p.shape[0]);
     // Vectors are copied: a file may align them to single bytes.
     *p.parameter = part.shape().rank() == 1 ? copy_of(part) : device.prepare(part);

@@ -44,7 +44,9 @@ ParameterSource find_in_fused(const Listing& listing, const Listing::Row& row, c
     for (const std::string_view part : fused.parts) {
       const std::string whole = fused_name(row.name, part, fused.name);
       const TensorInfo* tensor = whole.empty() ? nullptr : file.find(whole);
-      if (tensor == nullptr || tensor->shape.rank() != row.shape.rank()) continue;
+      if (tensor == nullptr) continue;
+      const bool fits = tensor->shape.rank() == row.shape.rank() &&
+                        (row.shape.rank() == 1 || tensor->shape.width() == row.shape.width());
       std::int64_t begin = 0, total = 0;  // rows before this part, rows of all parts
       for (const Listing::Row& other : listing.rows) {
         const bool sibling = std::ranges::any_of(
@@ -53,9 +55,9 @@ ParameterSource find_in_fused(const Listing& listing, const Listing::Row& row, c
         if (other.value == row.value) begin = total;
         total += other.shape[0];
       }
-      if (total == tensor->shape[0]) return {row.value, row.name, row.shape, tensor, begin};
-      fail("{}: tensor {}: expected {} rows for {}, found {}", file.path().string(), whole, total,
-           fmt::join(fused.parts, ", "), tensor->shape.str());
+      if (fits && total == tensor->shape[0]) return {row.value, row.name, row.shape, tensor, begin};
+      fail("{}: tensor {}: expected {} rows of {} for {}, found {}", file.path().string(), whole, total,
+           row.shape.rank() == 1 ? 1 : row.shape.width(), fmt::join(fused.parts, ", "), tensor->shape.str());
     }
   }
   return {};

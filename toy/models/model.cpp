@@ -1,5 +1,6 @@
 #include "toy/models/model.h"
 
+#include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <array>
@@ -44,7 +45,12 @@ void Model::bind(Context& ctx) const {
 
 std::unique_ptr<Model> make_model(Hyperparameters& h) {
   for (const Architecture& a : known) {
-    if (a.name == h.architecture()) return a.make(h);
+    if (a.name != h.architecture()) continue;
+    auto model = a.make(h);
+    for (const std::string& key : h.unread()) {
+      model->add_note(fmt::format("{}: {} is not known here and ignored", h.file().path().string(), key));
+    }
+    return model;
   }
   fail("{}: general.architecture: unknown architecture '{}'; known: {}", h.file().path().string(), h.architecture(),
        fmt::join(architectures(), ", "));

@@ -42,6 +42,14 @@ class Model : public Module {
   /// Tensors that files of this architecture may fuse.
   virtual std::vector<Fused> fused() const { return {}; }
 
+  /// What the file says and the model does not know, one line each; the program shows them.
+  const std::vector<std::string>& notes() const { return notes_; }
+  void add_note(std::string note) { notes_.push_back(std::move(note)); }
+
+  // Blocks hold addresses of their model.
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+
   const Sizes& sizes() const { return sizes_; }
   KVShape kv_shape() const { return {static_cast<int>(sizes_.L), sizes_.K, sizes_.d}; }
   bool tied() const { return !output.weight; }
@@ -58,6 +66,7 @@ class Model : public Module {
 
  private:
   Sizes sizes_;
+  std::vector<std::string> notes_;
 };
 
 /// Makes the modules of the file's architecture, without elements. Errors: an unknown architecture (names the known

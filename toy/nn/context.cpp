@@ -34,6 +34,15 @@ Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::mo
   if (!batch_.caches.empty() && batch_.caches.size() != batch_.segments.size()) {
     fail("batch: {} caches for {} segments", batch_.caches.size(), batch_.segments.size());
   }
+  for (std::size_t i = 0; i < batch_.caches.size(); ++i) {
+    const KVCache& first = *batch_.caches.front();
+    if (batch_.caches[i]->dtype() != first.dtype() || batch_.caches[i]->shape() != first.shape()) {
+      fail("batch: KV caches of different types or models");
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (batch_.caches[i] == batch_.caches[j]) fail("batch: one sequence twice in a forward");
+    }
+  }
   const auto T = static_cast<std::int64_t>(batch_.ids.size());
   ids_ = Tensor::of(device, {T}, std::span<const std::int32_t>(batch_.ids));
   positions_ = Tensor::of(device, {T}, std::span<const std::int32_t>(positions));
@@ -66,6 +75,8 @@ KeyValues Context::LayerState::append(const Tensor& k, const Tensor& v, std::int
     return kv;
   }
   kv.dtype = batch.caches.front()->dtype();
+  if (k.width() != batch.caches.front()->shape().kv_heads * head_width)
+    fail("append: the KV cache is of another model");
   for (std::size_t s = 0; s < batch.segments.size(); ++s) {
     const Segment& segment = batch.segments[s];
     batch.caches[s]->reserve(layer_, segment.past + segment.count);

@@ -16,6 +16,7 @@ struct KVShape {
   int layers = 0;
   std::int64_t kv_heads = 0;
   std::int64_t head_width = 0;
+  friend bool operator==(const KVShape&, const KVShape&) = default;
 };
 
 /// The KV cache of one sequence: per layer, pages of 64 positions, taken when a position needs them.
@@ -24,7 +25,15 @@ class KVCache {
   /// dtype F16, F32 or Q8_0. Errors: Q8_0 with a head width that is not a multiple of 32.
   KVCache(Device& device, KVShape shape, DType dtype);
 
+  // A copy would share pages and write into them.
+  KVCache(const KVCache&) = delete;
+  KVCache& operator=(const KVCache&) = delete;
+  KVCache(KVCache&&) = default;
+  KVCache& operator=(KVCache&&) = default;
+  ~KVCache() = default;
+
   DType dtype() const { return dtype_; }
+  const KVShape& shape() const { return shape_; }
   /// Positions stored so far; the engine moves it after each step.
   std::int64_t length() const { return length_; }
   /// Forgets the positions from `length` on, and gives back their pages.

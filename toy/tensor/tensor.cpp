@@ -40,10 +40,9 @@ Tensor Tensor::over(Device& device, Shape shape, DType dtype, std::span<const st
   }
   auto storage = std::make_shared<Storage>();
   storage->device = &device;
-  // Marked constant: kernels only read it.
+  // Ops never write to their inputs.
   storage->data = device.records() ? nullptr : const_cast<std::byte*>(bytes.data());
   storage->bytes = needed;
-  storage->constant = true;
   storage->owner = std::move(owner);
   return {std::move(storage), shape, dtype};
 }

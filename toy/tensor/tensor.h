@@ -26,8 +26,7 @@ struct Storage {
   std::byte* data = nullptr;  // null on a device that computes nothing
   std::int64_t bytes = 0;
   Layout layout = Layout::rows;
-  bool constant = false;      // a mapped file: writing is an error
-  std::uint64_t version = 0;  // raised by whoever changes the elements; packed copies are keyed by it
+  bool mapped_file = false;  // pages that can be dropped and read again
   std::shared_ptr<const void> owner;
   std::string name;     // of a parameter, or of a value named by Context::expect in a trace
   std::int64_t id = 0;  // of a value in a trace

@@ -13,8 +13,10 @@ float half_at(const std::byte* base, std::int64_t index) {
   return half_to_float(h);
 }
 
+/// Saturating: an infinite value would turn tokens before it into NaN, 0 * infinity, when they share a block.
 void put_half(std::byte* base, std::int64_t index, float value) {
-  const std::uint16_t h = float_to_half(value);
+  constexpr float most = 65504;
+  const std::uint16_t h = float_to_half(value > most ? most : value < -most ? -most : value);
   std::memcpy(base + 2 * index, &h, 2);
 }
 
@@ -138,8 +140,9 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
     flops += 4.0 * static_cast<double>(q.width() * s.count) *
              (static_cast<double>(s.past) + 0.5 * static_cast<double>(s.count + 1));
   }
-  run<AttentionArgs>({q.data<float>(), y.data<float>(), segments, &kv, q.width() / kv.d, scale}, {&q, &kv.k, &kv.v},
-                     {&y, 1}, {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
+  const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads, attention_scratch(kv.d)});
+  run<AttentionArgs>({q.data<float>(), y.data<float>(), segments, &kv, q.width() / kv.d, scale, scratch.data<float>()},
+                     {&q, &kv.k, &kv.v}, {&y, 1}, {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
   return y;
 }
 

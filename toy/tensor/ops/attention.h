@@ -62,7 +62,16 @@ struct AttentionArgs {
   const KeyValues* kv;
   std::int64_t heads;
   float scale;
+  float* scratch;  // attention_scratch(d) floats for each thread
 };
+
+/// Query rows (tokens x heads of one group) that a fast kernel takes together.
+inline constexpr std::int64_t attention_rows = 48;
+
+/// Floats of one thread: a block of keys, one of values (rows padded to at most 32 more), scores and sums.
+constexpr std::int64_t attention_scratch(std::int64_t d) {
+  return page_positions * (2 * d + 32) + attention_rows * (page_positions + d + 32);
+}
 
 /// Where one stored number lies. `page` belongs to one layer; position within the page 0..63.
 struct PageView {

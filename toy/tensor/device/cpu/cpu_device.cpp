@@ -63,10 +63,14 @@ CpuDevice::CpuDevice(const CpuOptions& options)
     : level_(&find_level(options.simd_level)),
       activations_(std::make_shared<cpu::Arena>(false)),
       kept_(std::make_shared<cpu::Arena>(true)) {
-  if (options.threads < 0 || options.threads > 1024) refuse("threads: expected 1..1024, found {}", options.threads);
-  team_.threads = options.threads > 0 ? options.threads : physical_cores();
+  set_threads(options.threads == 0 ? physical_cores() : options.threads);
   cpu::add_ref_kernels(kernels_);  // a level replaces those it has faster
   level_->add_kernels(kernels_);
+}
+
+void CpuDevice::set_threads(int threads) {
+  if (threads < 1 || threads > 1024) refuse("threads: expected 1..1024, found {}", threads);
+  team_.threads = threads;
 }
 
 std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes) {
@@ -105,7 +109,7 @@ Tensor CpuDevice::prepare(const Tensor& weight) {
   for (std::int64_t first = 0; first < panels; first += slice) {
     const std::int64_t last = std::min(panels, first + slice);
     level_->pack({weight.dtype(), weight.raw(), N, K, storage->data, first, last});
-    if (weight.storage().constant) {
+    if (weight.storage().mapped_file) {
       drop_pages(weight.raw() + first * width * row, weight.raw() + std::min(N, last * width) * row);
     }
   }

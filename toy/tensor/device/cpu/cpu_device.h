@@ -13,7 +13,7 @@
 namespace toy {
 
 struct CpuOptions {
-  int threads = 0;         // 0: one per physical core
+  int threads = 0;           // 0: one per physical core
   std::string simd_level{};  // empty: the best this processor supports; otherwise a name of cpu_levels()
 };
 
@@ -30,7 +30,8 @@ class CpuDevice final : public Device {
   std::string_view name() const override { return "cpu"; }
   std::string_view simd_level() const { return level_->name; }
   int threads() const { return team_.threads; }
-  void set_threads(int threads) { team_.threads = threads; }
+  /// Errors: fewer than 1 or more than 1024.
+  void set_threads(int threads);
 
   std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) override;
   /// Panels of a matrix (other tensors stay as they are); pages of a mapped file are dropped slice by slice.

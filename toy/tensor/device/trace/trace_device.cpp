@@ -36,7 +36,6 @@ Tensor TraceDevice::parameter(std::string name, Shape shape, DType dtype) {
   storage->device = this;
   storage->bytes = bytes_of(dtype, shape.elements());
   storage->name = name;
-  storage->constant = true;
   storage->id = static_cast<std::int64_t>(values_.size());
   values_.push_back({std::move(name), "", shape, dtype, true});
   return {std::move(storage), shape, dtype};

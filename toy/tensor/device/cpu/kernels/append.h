@@ -1,20 +1,26 @@
 // Storing keys and values: rounding in vectors, keys turned so that positions are neighbours.
 #pragma once
 
-#include "toy/tensor/device/cpu/kernels/simd.h"
+#include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/ops/attention.h"
 
 namespace toy::cpu::TOY_LEVEL {
 
+/// Within the range of halves, as the plain loop has it.
+inline vf saturate(vf x) {
+  const vf most = broadcast(65504.0f);
+  return x > most ? most : x < -most ? -most : x;
+}
+
 /// halves [d] <- x [d]
 inline void narrow(std::byte* to, const float* x, std::int64_t d) {
   std::int64_t i = 0;
-  for (; i + lanes <= d; i += lanes) store_half(to + 2 * i, load(x + i));
+  for (; i + lanes <= d; i += lanes) store_half(to + 2 * i, saturate(load(x + i)));
   if (i == d) return;
   float rest[lanes] = {};
   for (std::int64_t j = i; j < d; ++j) rest[j - i] = x[j];
   std::byte halves[2 * lanes];
-  store_half(halves, load(rest));
+  store_half(halves, saturate(load(rest)));
   __builtin_memcpy(to + 2 * i, halves, static_cast<std::size_t>(2 * (d - i)));
 }
 

@@ -1,7 +1,7 @@
 // Attention over stored keys and values: blocks of 64 positions, a running maximum, tiles of query rows.
 #pragma once
 
-#include <cstdlib>
+#include <omp.h>
 
 #include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/ops/attention.h"
@@ -9,7 +9,7 @@
 namespace toy::cpu::TOY_LEVEL {
 
 inline constexpr std::int64_t block = page_positions;
-inline constexpr std::int64_t most_rows = 48;  // query rows (tokens x heads of one group) of a tile
+inline constexpr std::int64_t most_rows = attention_rows;
 
 /// floats [n] <- n numbers of a page: halves, floats, or int8 with one scale for `per` neighbours.
 inline void widen(float* to, const std::byte* from, DType dtype, std::int64_t n) {
@@ -218,16 +218,10 @@ inline void attention(const AttentionArgs& a, const Team& team) {
     units += cut.tiles(g);
     work += g.count * (g.past + g.count) * a.heads * d;
   }
-  const std::int64_t stride = (d + 2 * lanes - 1) / (2 * lanes) * (2 * lanes);
-  const std::size_t floats = static_cast<std::size_t>(d * block + block * stride + most_rows * (block + stride));
   const int threads = work < 32768 ? 1 : team.threads;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  {
-    // Kernels own no containers: their code is compiled for one level.
-    auto* memory = static_cast<float*>(std::malloc(4 * floats));  // NOLINT(cppcoreguidelines-no-malloc)
-#pragma omp for schedule(dynamic)
-    for (std::int64_t unit = units - 1; unit >= 0; --unit) attention_tile(a, tile_at(a, cut, unit), memory);
-    std::free(memory);  // NOLINT(cppcoreguidelines-no-malloc)
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+  for (std::int64_t unit = units - 1; unit >= 0; --unit) {
+    attention_tile(a, tile_at(a, cut, unit), a.scratch + omp_get_thread_num() * attention_scratch(d));
   }
 }
 

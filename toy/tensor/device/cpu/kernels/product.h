@@ -60,7 +60,7 @@ void multiply_rows(const LinearArgs& a, const LinearArgs::Output& out, std::int6
   for (std::int64_t i = 0; i < tiles; ++i) {
     const Range rows = part(T, i, tiles);
     t.x = s.x + rows.begin * s.x_stride;
-    t.x_scale = s.x_scale + rows.begin * t.scale_stride;
+    if (s.x_scale != nullptr) t.x_scale = s.x_scale + rows.begin * t.scale_stride;
     t.y = out.y + (s.rows.begin + rows.begin) * out.N + n;
     if (n + panel_width > out.N) {
       multiply_partial<Panel>(t, rows.end - rows.begin, out.N - n);
