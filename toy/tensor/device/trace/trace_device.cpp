@@ -9,8 +9,7 @@ namespace toy {
 
 std::shared_ptr<Storage> TraceDevice::allocate(std::int64_t bytes, Lifetime lifetime) {
   constexpr std::int64_t alignment = 64;
-  const std::int64_t rounded =
-      lifetime == Lifetime::step ? (bytes + alignment - 1) / alignment * alignment : 0;
+  const std::int64_t rounded = lifetime == Lifetime::step ? (bytes + alignment - 1) / alignment * alignment : 0;
   memory_->live += rounded;
   memory_->peak = std::max(memory_->peak, memory_->live);
   auto storage = std::make_shared<Storage>();
