@@ -49,6 +49,7 @@ TEST(Errors, have_one_line_and_their_exit_code) {
   expect_one_line(toy({"infer", model, "--prompt-file", folder / "no.txt"}), 1, "no.txt");
   expect_one_line(toy({"infer", model, "--prompt", "a", "--device", "cuda"}), 2, "built: cpu");
   expect_one_line(toy({"infer", model, "--prompt", "a", "--kv", "q8_0"}), 2, "32");
+  expect_one_line(toy({"infer", model, "--dry-run", "--kv", "q8_0"}), 2, "32");
   expect_one_line(toy({"infer", model, "--prompt", "a", "--simd", "none"}), 2, "ref");
   expect_one_line(toy({"eval", model, "--text", "abc", "--window", "65"}), 2, "window");
   expect_one_line(toy({"eval", model, "--text", "abc", "--window", "8", "--stride", "8"}), 2, "stride");

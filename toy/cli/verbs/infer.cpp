@@ -40,10 +40,11 @@ GenerateOptions generate_options(const Arguments& a) {
 
 void dry_run(const Arguments& a, Console& console) {
   const GgufFile file = GgufFile::open(find_model(a, console), {.map = false, .require_data = false});
-  const CpuDevice device(cpu_options(a));
+  CpuDevice device(cpu_options(a));
   EngineOptions engine = engine_options(a);
   Hyperparameters h(file);
-  if (engine.context == 0) engine.context = make_model(h)->sizes().context;
+  const auto model = make_model(h);
+  engine.context = Engine(*model, device, engine).context();  // refuses what a real run refuses
   const MemoryEstimate m = estimate_memory(file, device, engine.kv, engine.context, 1);
   if (a.has("--json")) {
     return console.print(line_of({{"memory",
