@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <functional>
+#include <pthread.h>
 #include <vector>
 
 namespace toy::scalar {
@@ -143,7 +144,16 @@ TEST(Scalar, CopiesAreOneNumber) {
   EXPECT_EQ(same.grad(), 1);
 }
 
-TEST(Scalar, ALongChainNeedsNoDeepStack) {
+// Without a memory of what was seen, 60 doublings are 2^60 paths.
+TEST(Scalar, ANumberIsVisitedOnceHoweverManyPathsLeadToIt) {
+  const Value x = 1.0;
+  Value y = x;
+  for (int i = 0; i < 60; ++i) y = y + y;
+  y.backward();
+  EXPECT_EQ(x.grad(), 0x1p60);
+}
+
+void* build_a_long_chain(void*) {
   const Value x = 1.0;
   {
     Value sum = x;
@@ -153,6 +163,17 @@ TEST(Scalar, ALongChainNeedsNoDeepStack) {
     EXPECT_EQ(x.grad(), 1);
   }
   EXPECT_EQ(x.value(), 1);
+  return nullptr;
+}
+
+TEST(Scalar, ALongChainNeedsNoDeepStack) {
+  pthread_attr_t small_stack;
+  ASSERT_EQ(pthread_attr_init(&small_stack), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&small_stack, 256 * 1024), 0);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, &small_stack, build_a_long_chain, nullptr), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&small_stack);
 }
 
 TEST(Scalar, ASharedPartOutlivesItsUsers) {
