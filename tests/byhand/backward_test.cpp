@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "toy/byhand/transformer.h"
@@ -38,6 +39,14 @@ TEST(ByhandBackward, RmsNorm) {
   const Matrix dy = random_matrix(5, 8, random);
   const auto [dx, dgain] = rms_norm_backward(x, gain, dy);
   expect_gradients([&] { return dot(rms_norm(x, gain), dy); }, {&x, &gain}, {&dx, &dgain});
+}
+
+TEST(ByhandBackward, RmsNormOfSmallNumbersIsFinite) {
+  const double a = std::sqrt(1e-5);  // as large as the term that keeps the root from 0
+  const Matrix y = rms_norm(Matrix(2, 2, {0, 0, a, -a}), Matrix(1, 2, {1, 3}));
+  EXPECT_EQ(y(0, 0), 0);
+  EXPECT_NEAR(y(1, 0), std::sqrt(0.5), 1e-15);
+  EXPECT_NEAR(y(1, 1), -3 * std::sqrt(0.5), 1e-15);
 }
 
 TEST(ByhandBackward, SoftmaxRows) {

@@ -44,7 +44,9 @@ TEST(ByhandOptimizers, GradientsMustFit) {
   Adam adam;
   adam.step(std::vector{&w}, std::vector{&good});
   EXPECT_THROW(adam.step(std::vector{&other}, std::vector{&dw}), std::invalid_argument);
-  EXPECT_THROW(adam.step(std::vector{&w, &other}, std::vector{&good, &dw}), std::invalid_argument);
+  Adam of_two;
+  of_two.step(std::vector{&w, &other}, std::vector{&good, &dw});
+  EXPECT_THROW(of_two.step(std::vector{&w}, std::vector{&good}), std::invalid_argument);
 }
 
 }  // namespace

@@ -1,13 +1,18 @@
-# Installs BUILD into a prefix, copies EXAMPLE away, builds it against that prefix and runs it on a small model.
+# Installs BUILD into a prefix, copies examples from EXAMPLES away, builds them against that prefix and runs them; the
+# first one on a small model.
 function(run)
   execute_process(COMMAND ${ARGV} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
 file(REMOVE_RECURSE "${SCRATCH}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${SCRATCH}/prefix")
-file(COPY "${EXAMPLE}/" DESTINATION "${SCRATCH}/source")
-run("${CMAKE_COMMAND}" -S "${SCRATCH}/source" -B "${SCRATCH}/build" -G "${GENERATOR}" -DCMAKE_BUILD_TYPE=Release
-    "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix")
-run("${CMAKE_COMMAND}" --build "${SCRATCH}/build")
+foreach(example IN ITEMS 01-generate 04-scalar 05-byhand)
+  file(COPY "${EXAMPLES}/${example}/" DESTINATION "${SCRATCH}/${example}")
+  run("${CMAKE_COMMAND}" -S "${SCRATCH}/${example}" -B "${SCRATCH}/${example}/build" -G "${GENERATOR}"
+      -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix")
+  run("${CMAKE_COMMAND}" --build "${SCRATCH}/${example}/build")
+endforeach()
 run("${RANDOM_MODEL}" "${SCRATCH}/model.gguf")
-run("${SCRATCH}/build/generate" "${SCRATCH}/model.gguf")
+run("${SCRATCH}/01-generate/build/generate" "${SCRATCH}/model.gguf")
+run("${SCRATCH}/04-scalar/build/scalar")
+run("${SCRATCH}/05-byhand/build/byhand")
