@@ -32,7 +32,7 @@ int main() {
   // The network: twelve neurons, at first at random between -2 and 2.
   std::mt19937 bits(1);
   std::vector<Value> weights;
-  for (int i = 0; i < 12 * 4; ++i) weights.emplace_back(4.0 * bits() / std::mt19937::max() - 2);
+  while (weights.size() < 12 * 4) weights.emplace_back(4.0 * bits() / std::mt19937::max() - 2);
 
   // Training: -log sigmoid(side * score) is small where the score has the right sign. backward() says how each weight
   // moves the loss, and each weight takes a step the other way.
@@ -55,7 +55,8 @@ int main() {
       plane[i][j] = score(weights, -1.4 + 0.06 * j, 1.4 - 0.12 * i).value() > 0 ? '#' : '.';
     }
   }
-  for (const auto& [x, y, side] : points) plane[(1.4 - y) / 0.12 + 0.5][(x + 1.4) / 0.06 + 0.5] = side > 0 ? 'O' : 'x';
+  for (const auto& [x, y, side] : points)
+    plane[std::lround((1.4 - y) / 0.12)][std::lround((x + 1.4) / 0.06)] = side > 0 ? 'O' : 'x';
   for (const std::string& line : plane) std::printf("%s\n", line.c_str());
   return 0;
 }

@@ -10,8 +10,6 @@
 using namespace toy::byhand;
 
 int main() {
-  const std::vector<std::string> sentences = {"the cat sat on the mat.\n", "a dog ran into the fog.\n",
-                                              "my fish made a wish.\n", "one bee drank hot tea.\n"};
   // A letter's id is its place in the alphabet.
   const std::string alphabet = "\n .abcdefghijklmnopqrstuvwxyz";
   const auto encode = [&](const std::string& text) {
@@ -26,8 +24,8 @@ int main() {
       TransformerLM::random({.vocabulary = V, .context = 24, .width = 32, .heads = 4, .hidden = 64, .layers = 2}, 1);
 
   // Training: the loss is the mean of -log p(next letter). At first the model guesses: log 29 = 3.4.
-  std::vector<std::vector<int>> batch;
-  for (const std::string& sentence : sentences) batch.push_back(encode(sentence));
+  const std::vector<std::vector<int>> batch = {encode("the cat sat on the mat.\n"), encode("a dog ran into the fog.\n"),
+                                               encode("my fish made a wish.\n"), encode("one bee drank hot tea.\n")};
   Adam adam({.lr = 1e-2});
   for (int step = 0; step <= 100; ++step) {
     const auto [loss, gradient] = lm.loss_and_gradient(batch);
