@@ -18,7 +18,7 @@ struct CharacterStream {
   std::vector<std::string> characters;  ///< by code point, spelled as SPM does; symbol i + 1 is characters[i]
   std::vector<std::int32_t> symbols;    ///< begins and ends with a barrier
   std::uint64_t bytes = 0;              ///< of all texts
-  std::uint64_t byte_tokens = 0;        ///< bytes that are left to the byte tokens
+  std::uint64_t byte_tokens = 0;        ///< bytes that are left to the byte tokens, the invalid ones too
   std::uint64_t invalid_bytes = 0;
   std::optional<std::uint64_t> first_invalid;
 };
