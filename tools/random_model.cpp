@@ -1,5 +1,7 @@
-// Writes a Llama with random parameters and a byte vocabulary: untrained, for trying things out.
+// Writes a Llama with random parameters: untrained, for trying things out. Its vocabulary is the bytes, or what is
+// learned from a corpus with --merges N (500; 0: the characters).
 // Usage: random-model OUT.gguf [D LAYERS HEADS KV_HEADS FF] [--type f32|f16|q8_0] [--seed N] [--context N]
+//                     [--corpus FILE] [--merges N]
 #include <fmt/core.h>
 
 #include <charconv>
@@ -7,12 +9,15 @@
 #include <cstdint>
 #include <cstdio>
 #include <numbers>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "toy/io/file.h"
 #include "toy/io/gguf.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/ops/dequantize.h"
+#include "toy/text/train_bpe.h"
 #include "toy/text/vocabulary.h"
 
 namespace {
@@ -20,7 +25,8 @@ namespace {
 struct Request {
   std::string path;
   std::int64_t D = 256, L = 4, H = 4, K = 2, F = 768;
-  std::int64_t seed = 0, context = 2048;
+  std::int64_t seed = 0, context = 2048, merges = 500;
+  std::string corpus;
   toy::DType dtype = toy::DType::F32;
 };
 
@@ -75,14 +81,19 @@ Request parse(const std::vector<std::string>& words) {
       r.seed = whole_number(value);
     } else if (words[i] == "--context") {
       r.context = whole_number(value);
+    } else if (words[i] == "--corpus") {
+      r.corpus = value;
+    } else if (words[i] == "--merges") {
+      r.merges = whole_number(value);
     } else {
-      toy::refuse("unknown flag {}; known: --type, --seed, --context", words[i]);
+      toy::refuse("unknown flag {}; known: --type, --seed, --context, --corpus, --merges", words[i]);
     }
     ++i;
   }
   if (plain.size() != 1 && plain.size() != 6) {
     toy::refuse(
-        "usage: random-model OUT.gguf [D LAYERS HEADS KV_HEADS FF] [--type f32|f16|q8_0] [--seed N] [--context N]");
+        "usage: random-model OUT.gguf [D LAYERS HEADS KV_HEADS FF] [--type f32|f16|q8_0] [--seed N] [--context N] "
+        "[--corpus FILE] [--merges N]");
   }
   r.path = plain[0];
   if (plain.size() == 6) {
@@ -95,6 +106,16 @@ Request parse(const std::vector<std::string>& words) {
   const int block = toy::info(r.dtype).block_elements;
   if (r.D % block != 0 || r.F % block != 0) toy::refuse("--type q8_0: D and FF must be multiples of {}", block);
   return r;
+}
+
+toy::Vocabulary vocabulary_of(const Request& r) {
+  if (r.corpus.empty()) return toy::byte_vocabulary();
+  const toy::InputFile file(r.corpus);
+  std::string text(file.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(text)));
+  toy::BpeOptions options;
+  options.merges = static_cast<std::int32_t>(r.merges);
+  return toy::train_bpe(text, options).vocabulary;
 }
 
 toy::Metadata metadata_of(const Request& r, const toy::Vocabulary& vocabulary) {
@@ -118,7 +139,7 @@ toy::Metadata metadata_of(const Request& r, const toy::Vocabulary& vocabulary) {
 }
 
 void write(const Request& r) {
-  const toy::Vocabulary vocabulary = toy::byte_vocabulary();
+  const toy::Vocabulary vocabulary = vocabulary_of(r);
   Gaussian gaussian(static_cast<std::uint64_t>(r.seed));
   std::vector<toy::TensorSource> tensors;
   const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t width) {

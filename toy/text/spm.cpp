@@ -57,6 +57,15 @@ std::string make_spaces_visible(std::string_view text, bool with_prefix) {
   return visible;
 }
 
+/// What stands on both sides of a place: the byte before it, and the byte behind it, or for U+2581 one that is in no
+/// UTF-8.
+std::size_t boundary(std::string_view text, std::size_t at) {
+  constexpr std::size_t space = 0xC0;
+  const std::size_t before = static_cast<std::uint8_t>(text[at - 1]);
+  const std::size_t behind = static_cast<std::uint8_t>(text[at]);
+  return before << 8 | (behind == 0xE2 && text.substr(at).starts_with(visible_space) ? space : behind);
+}
+
 }  // namespace
 
 SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const PieceTable> pieces,
@@ -68,10 +77,7 @@ SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Piece
   for (std::int32_t id = 0; id < pieces_->tokens(); ++id) {
     const std::string_view token = (*pieces_)[id];
     longest_token_ = std::max(longest_token_, token.size());
-    for (std::size_t at = token.find(visible_space, 1); at != std::string_view::npos;
-         at = token.find(visible_space, at + 1)) {
-      joins_space_[static_cast<std::uint8_t>(token[at - 1])] = true;
-    }
+    for (std::size_t at = 1; at < token.size(); ++at) joins_[boundary(token, at)] = true;
   }
 
   int missing = 0;
@@ -100,14 +106,18 @@ void SpmEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids) c
   }
 }
 
-/// The model has no words, but where no token continues the byte before a U+2581 nothing can be joined across it: both
-/// sides are independent.
+/// The model has no words, but where no token continues a character with the next, nothing can be joined across: both
+/// sides are independent. Words end before spaces where possible, long ones anywhere.
 std::size_t SpmEncoder::word_length(std::string_view text) const {
-  std::size_t at = text.find(visible_space, 1);
-  while (at != std::string_view::npos && joins_space_[static_cast<std::uint8_t>(text[at - 1])]) {
-    at = text.find(visible_space, at + 1);
+  constexpr std::size_t long_word = 256;
+  for (std::size_t at = 1; at < text.size(); ++at) {
+    const auto byte = static_cast<std::uint8_t>(text[at]);
+    if (byte != 0xE2 && at < long_word) continue;
+    const bool within_character = (byte & 0xC0) == 0x80;
+    if (within_character || (at < long_word && !text.substr(at).starts_with(visible_space))) continue;
+    if (!joins_[boundary(text, at)]) return at;
   }
-  return std::min(at, text.size());
+  return text.size();
 }
 
 void SpmEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& ids) const {

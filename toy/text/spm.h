@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -32,7 +33,7 @@ class SpmEncoder final : public Encoder {
   bool add_space_prefix_;
   std::size_t longest_token_ = 0;
   std::array<std::int32_t, 256> byte_tokens_{};
-  std::array<bool, 256> joins_space_{};
+  std::bitset<65536> joins_;  // by the last byte of one character and the head of the next
 };
 
 }  // namespace toy
