@@ -97,6 +97,53 @@ TEST(Sampler, DrawsFromTheSoftmaxOfWhatIsKept) {
               ElementsAre(DoubleNear(0.526, 0.02), DoubleNear(0.316, 0.02), DoubleNear(0.158, 0.02), 0));
 }
 
+/// A twin that sorts everything: which tokens are kept, and with which probability, for a vocabulary larger than the
+/// part that the sampler sorts at once.
+std::vector<double> kept_probabilities(const std::vector<float>& logits, const SamplingOptions& o) {
+  std::vector<std::size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return logits[a] > logits[b]; });
+  if (o.top_k > 0) order.resize(std::min(order.size(), static_cast<std::size_t>(o.top_k)));
+  double all = 0, kept = 0;
+  const auto weight = [&](std::size_t i) { return std::exp(static_cast<double>(logits[i] - logits[order[0]])); };
+  for (const std::size_t i : order) all += weight(i);
+  std::vector<double> p(logits.size());
+  for (const std::size_t i : order) {
+    const bool enough = kept >= static_cast<double>(o.top_p) * all, small = weight(i) < static_cast<double>(o.min_p);
+    if (kept > 0 && (enough || small)) break;
+    kept += p[i] = weight(i);
+  }
+  for (double& x : p) x /= kept;
+  return p;
+}
+
+TEST(Sampler, PartialSortingKeepsTheSameTokens) {
+  std::mt19937 random(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> logits(400);
+  for (float& x : logits) x = std::round(normal(random) * 8) / 8;  // many equals
+  constexpr int draws = 10000;
+  for (SamplingOptions o : {SamplingOptions{},
+                            {.top_k = 1},
+                            {.top_k = 64},
+                            {.top_k = 65},
+                            {.top_k = 399},
+                            {.top_p = 0.5F},
+                            {.top_p = 0.97F},
+                            {.min_p = 0.05F},
+                            {.top_k = 100, .top_p = 0.9F}}) {
+    o.temperature = 1;
+    SCOPED_TRACE(testing::Message() << "top_k " << o.top_k << " top_p " << o.top_p << " min_p " << o.min_p);
+    const auto expected = kept_probabilities(logits, o);
+    Sampler sampler(o);
+    std::vector<double> share(logits.size());
+    for (int i = 0; i < draws; ++i) share[static_cast<std::size_t>(sampler(logits))] += 1.0 / draws;
+    for (std::size_t i = 0; i < logits.size(); ++i) {
+      EXPECT_NEAR(share[i], expected[i], 6 * std::sqrt(expected[i] / draws) + 1e-12) << i;
+    }
+  }
+}
+
 TEST(Sampler, GreedyTakesTheLowestOfEqualsAndNoNaN) { EXPECT_EQ(most_likely(std::vector<float>{NAN, 1, 3, 3}), 2); }
 
 TEST_F(Generating, WindowsScoreEveryTokenOnceWithEnoughBefore) {
@@ -145,6 +192,15 @@ TEST_F(Generating, StoredTypesCostLittle) {
   const double exact = perplexity(DType::F32);
   EXPECT_NEAR(perplexity(DType::F16), exact, 1e-3 * exact);
   EXPECT_NEAR(perplexity(DType::Q8_0), exact, 5e-3 * exact);
+}
+
+TEST_F(Generating, EstimateCountsTheWeights) {
+  std::int64_t bytes = 0;
+  for (const TensorInfo& t : lm_.file.tensors()) {
+    bytes += t.shape.rank() == 2 ? device_.prepared_bytes(t.dtype, t.shape[0], t.shape[1])
+                                 : static_cast<std::int64_t>(t.bytes);
+  }
+  EXPECT_EQ(estimate_memory(lm_.file, device_, DType::F16, 128, 1).weights, bytes);
 }
 
 TEST_F(Generating, EstimateCountsTheCache) {

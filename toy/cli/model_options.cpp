@@ -114,8 +114,9 @@ std::filesystem::path find_model(const Arguments& arguments, const Console& cons
 }
 
 LanguageModel open_model(const std::filesystem::path& path, Device& device, const Console& console) {
-  guard_mapped_file(path);
-  LanguageModel lm = LanguageModel::open(path, device);
+  GgufFile file = GgufFile::open(path);
+  guard_mapped_files(file);
+  LanguageModel lm = LanguageModel::load(std::move(file), device);
   if (lm.tokenizer) {
     for (const std::string& note : lm.tokenizer->notes()) console.note("note: {}", note);
   }

@@ -1,11 +1,13 @@
 #include "toy/cli/signals.h"
 
-#include <array>
+#include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <pthread.h>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unistd.h>
+#include <vector>
 
 #include "toy/cli/console.h"
 
@@ -13,12 +15,27 @@ namespace toy::cli {
 
 namespace {
 
-// Written before the handler is installed, only read by it.
-std::array<char, 4200> bus_message;
-std::size_t bus_message_size = 0;
+/// A mapped file, and what is said when its bytes are gone.
+struct Guarded {
+  std::span<const std::byte> bytes;
+  std::string message;
+};
 
-extern "C" void on_bus_error(int /*signal*/) {
-  (void)!write(STDERR_FILENO, bus_message.data(), bus_message_size);
+/// Written before the handler is installed, only read by it.
+std::vector<Guarded>& guarded_files() {
+  static std::vector<Guarded> files;
+  return files;
+}
+
+extern "C" void on_bus_error(int /*signal*/, siginfo_t* info, void* /*context*/) {
+  const auto* const at = static_cast<const std::byte*>(info->si_addr);
+  for (const Guarded& file : guarded_files()) {
+    if (at < file.bytes.data() || at >= file.bytes.data() + file.bytes.size()) continue;
+    (void)!write(STDERR_FILENO, file.message.data(), file.message.size());
+    _exit(1);
+  }
+  constexpr std::string_view unknown = "toy: bus error: memory could not be read\n";
+  (void)!write(STDERR_FILENO, unknown.data(), unknown.size());
   _exit(1);
 }
 
@@ -34,14 +51,20 @@ sigset_t stop_signals() {
 
 void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
 
-void guard_mapped_file(const std::filesystem::path& path) {
-  const std::string text = "toy: " + one_line(path.string()) +
-                           ": became shorter, or could not be read, while it was in use; put it back whole and run "
-                           "again\n";
-  bus_message_size = std::min(text.size(), bus_message.size());
-  std::memcpy(bus_message.data(), text.data(), bus_message_size);
+void guard_mapped_files(const GgufFile& model) {
+  std::vector<Guarded>& files = guarded_files();
+  files.clear();
+  for (const TensorInfo& tensor : model.tensors()) {
+    const auto bytes = model.mapping(tensor)->bytes();
+    if (std::ranges::any_of(files, [&](const Guarded& f) { return f.bytes.data() == bytes.data(); })) continue;
+    const auto& path = model.paths()[static_cast<std::size_t>(tensor.shard)];
+    files.push_back({bytes, "toy: " + one_line(path.string()) +
+                                ": became shorter, or could not be read, while it was in use; put it back whole and "
+                                "run again\n"});
+  }
   struct sigaction action {};
-  action.sa_handler = on_bus_error;
+  action.sa_sigaction = on_bus_error;
+  action.sa_flags = SA_SIGINFO;
   sigaction(SIGBUS, &action, nullptr);
 }
 

@@ -2,18 +2,19 @@
 #pragma once
 
 #include <atomic>
-#include <filesystem>
-#include <span>
 #include <stop_token>
 #include <thread>
+
+#include "toy/io/gguf.h"
 
 namespace toy::cli {
 
 /// A closed stdout becomes an error of write() instead of a signal.
 void ignore_broken_pipes();
 
-/// A model file that shrinks while it is mapped ends the program with one line that names it, and exit code 1.
-void guard_mapped_file(const std::filesystem::path& path);
+/// A file of the model (a shard) that shrinks while it is mapped ends the program with one line that names it, and exit
+/// code 1.
+void guard_mapped_files(const GgufFile& model);
 
 /// While it lives, the first Ctrl-C (or SIGTERM) asks for a stop and the second ends the program at once.
 /// Make it before threads are started: they inherit which signals are left to it.

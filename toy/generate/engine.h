@@ -25,6 +25,8 @@ class Engine {
   /// An empty sequence.
   KVCache sequence() const { return {*device_, model_->kv_shape(), options_.kv}; }
   std::int64_t context() const { return options_.context; }
+  /// Whether a larger context would be admitted.
+  bool can_grow() const { return !model_->sizes().learned_positions || context() < model_->sizes().context; }
   std::int64_t vocabulary() const { return model_->sizes().V; }
 
   /// Which rows of a feed come back.

@@ -70,7 +70,8 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
   if (prompt_ids.empty()) refuse("the prompt is empty, and this model has no token to begin a text with");
   const auto length = static_cast<std::int64_t>(prompt_ids.size());
   if (length > engine.context()) {
-    refuse("the prompt has {} tokens, the context {}; shorten it or give a larger context", length, engine.context());
+    refuse("the prompt has {} tokens, the context {}{}; shorten it{}", length, engine.context(),
+           lm.context_key(engine.context()), engine.can_grow() ? " or give a larger context" : "");
   }
   engine.check_ids(prompt_ids);
 

@@ -16,6 +16,8 @@ struct LanguageModel {
   /// Opens a GGUF file and loads it onto the device, which must outlive the model.
   /// Errors: whatever the file, the tokenizer and the architecture demand; one line each.
   static LanguageModel open(const std::filesystem::path& path, Device& device);
+  /// The same of a file that is already open and mapped.
+  static LanguageModel load(GgufFile file, Device& device);
 
   Device* device;
   GgufFile file;
@@ -24,6 +26,8 @@ struct LanguageModel {
 
   /// Errors: the file has no tokenizer; use ids.
   const Tokenizer& text() const;
+  /// " (llama.context_length)" if that key of the file is where this context comes from, for messages.
+  std::string context_key(std::int64_t context) const;
 };
 
 }  // namespace toy

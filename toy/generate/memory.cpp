@@ -17,6 +17,22 @@ std::int64_t tokenizer_bytes(const GgufFile& file) {
   return 4 * static_cast<std::int64_t>(header);
 }
 
+/// Adds up the parameters of a model as a device will hold them.
+class Weights final : public Visitor {
+ public:
+  explicit Weights(const CpuDevice& device) : device_(&device) {}
+  std::int64_t bytes = 0;
+
+ protected:
+  void parameter(const std::string& /*name*/, Tensor& value, const Shape& shape, Need /*need*/) override {
+    if (!value) return;
+    bytes += shape.rank() == 2 ? device_->prepared_bytes(value.dtype(), shape[0], shape[1]) : value.bytes();
+  }
+
+ private:
+  const CpuDevice* device_;
+};
+
 }  // namespace
 
 MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DType kv, std::int64_t context,
@@ -24,12 +40,9 @@ MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DT
   TraceDevice trace;
   const auto model = trace_model(file, trace);
   MemoryEstimate m;
-  Hyperparameters h(file);
-  const auto counted = make_model(h);
-  for (const ParameterSource& p : match_parameters(*counted, h)) {
-    m.weights += p.shape.rank() == 2 ? device.prepared_bytes(p.tensor->dtype, p.shape[0], p.shape[1])
-                                     : bytes_of(p.tensor->dtype, p.shape.elements());
-  }
+  Weights weights(device);
+  model->list(weights);
+  m.weights = weights.bytes;
   m.tokenizer = tokenizer_bytes(file);
   m.kv = sequences * KVCache::bytes_for(model->kv_shape(), kv, context);
 

@@ -10,9 +10,32 @@ namespace toy {
 
 namespace {
 
-bool before(const std::pair<float, std::int32_t>& a, const std::pair<float, std::int32_t>& b) {
+using Candidate = std::pair<float, std::int32_t>;  // logit, token
+
+bool before(const Candidate& a, const Candidate& b) {
   return a.first > b.first || (a.first == b.first && a.second < b.second);
 }
+
+/// Candidates in descending order, sorted only as far as they are looked at: most draws end among few tokens.
+class Descending {
+ public:
+  explicit Descending(std::span<Candidate> all) : all_(all) {}
+
+  const Candidate& operator[](std::size_t i) {
+    if (i >= sorted_) {
+      const std::size_t end = std::min(all_.size(), std::max(i + 1, std::max<std::size_t>(64, 2 * sorted_)));
+      const auto at = [&](std::size_t place) { return all_.begin() + static_cast<std::ptrdiff_t>(place); };
+      std::nth_element(at(sorted_), at(end), all_.end(), before);
+      std::sort(at(sorted_), at(end), before);
+      sorted_ = end;
+    }
+    return all_[i];
+  }
+
+ private:
+  std::span<Candidate> all_;
+  std::size_t sorted_ = 0;
+};
 
 }  // namespace
 
@@ -38,33 +61,33 @@ std::int32_t Sampler::operator()(std::span<const float> logits) {
     if (!std::isnan(logits[i])) candidates_.emplace_back(logits[i], static_cast<std::int32_t>(i));
   }
   if (candidates_.empty()) return 0;
-  std::ranges::sort(candidates_, before);
-  if (options_.top_k > 0 && candidates_.size() > static_cast<std::size_t>(options_.top_k)) {
-    candidates_.resize(static_cast<std::size_t>(options_.top_k));
-  }
-  const float top = candidates_.front().first;
-  if (std::isinf(top)) return candidates_.front().second;
-  double total = 0;
-  for (auto& [value, id] : candidates_) {
-    value = std::exp((value - top) / options_.temperature);
-    total += static_cast<double>(value);
-  }
+  Descending candidates(candidates_);
+  std::size_t count = candidates_.size();
+  if (options_.top_k > 0) count = std::min(count, static_cast<std::size_t>(options_.top_k));
+  const Candidate best = candidates[0];
+  if (std::isinf(best.first)) return best.second;
+  const auto weight = [&](const Candidate& c) {
+    return static_cast<double>(std::exp((c.first - best.first) / options_.temperature));
+  };
+  if (count < candidates_.size()) (void)candidates[count - 1];  // the first `count` are the top-k now
   double kept = 0;
-  std::size_t count = 0;
-  while (count < candidates_.size()) {
-    const double p = static_cast<double>(candidates_[count].first);
-    if (count > 0 && (p < static_cast<double>(options_.min_p) || kept >= static_cast<double>(options_.top_p) * total)) {
-      break;
+  for (const Candidate& c : std::span(candidates_).first(count)) kept += weight(c);
+  if (options_.top_p < 1 || options_.min_p > 0) {
+    const double least = static_cast<double>(options_.min_p), enough = static_cast<double>(options_.top_p) * kept;
+    const std::size_t most = count;
+    kept = weight(best);
+    for (count = 1; count < most && kept < enough; ++count) {
+      const double p = weight(candidates[count]);
+      if (p < least) break;
+      kept += p;
     }
-    kept += p;
-    ++count;
   }
   double left = uniform() * kept;
   for (std::size_t i = 0; i < count; ++i) {
-    left -= static_cast<double>(candidates_[i].first);
-    if (left < 0) return candidates_[i].second;
+    left -= weight(candidates[i]);
+    if (left < 0) return candidates[i].second;
   }
-  return candidates_[count - 1].second;
+  return candidates[count - 1].second;
 }
 
 std::int32_t most_likely(std::span<const float> logits) {

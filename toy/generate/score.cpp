@@ -36,6 +36,10 @@ Score score(const LanguageModel& lm, std::span<const std::int32_t> ids, const Sc
   if (ids.empty()) refuse("there is nothing to score: the text is empty");
   if (options.top_k < 0) refuse("top-k: expected 0 or more, found {}", options.top_k);
   engine.check_ids(ids);
+  if (engine.context() < 2) {
+    refuse("a score needs a context of 2 tokens or more, found {}{}", engine.context(),
+           lm.context_key(engine.context()));
+  }
   const std::int64_t window = options.window == 0 ? engine.context() : options.window;
   const std::int64_t stride = options.stride == 0 ? std::max<std::int64_t>(1, window / 2) : options.stride;
   if (window < 2 || window > engine.context()) {

@@ -36,7 +36,8 @@ std::vector<float> rope_frequencies(const RopeOptions& o) {
 
 float rope_scale(const RopeOptions& o) {
   if (!o.yarn) return 1;
-  const double rule = o.factor <= 1 ? 1 : 0.1 * std::log(o.factor) + 1;
+  // The rule belongs to the ramp: files without a ramp (extrapolation 0) only interpolate.
+  const double rule = o.factor <= 1 || o.yarn->extrapolation == 0 ? 1 : 0.1 * std::log(o.factor) + 1;
   return static_cast<float>(o.yarn->attention_factor * rule);
 }
 

@@ -28,7 +28,7 @@ struct RopeOptions {
 
 /// Frequencies f_i = base^(-2i/R), i < R/2, stretched as the options say.
 std::vector<float> rope_frequencies(const RopeOptions& options);
-/// Factor of cos and sin: 1, or YaRN's attention factor.
+/// Factor of cos and sin: 1, or YaRN's attention factor (0.1 ln s + 1 for factor s, where there is a ramp).
 float rope_scale(const RopeOptions& options);
 
 /// y_t = R(position_t) x_t for every head (Su et al. 2021). One for all layers of a model.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <numeric>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,10 +42,13 @@ std::byte* Arena::take(std::int64_t bytes) {
   if (bytes == 0) return nullptr;
   const std::int64_t rounded = (bytes + alignment - 1) / alignment * alignment;
   const std::lock_guard lock(mutex_);
+  auto best = free_.end();
   for (auto it = free_.begin(); it != free_.end(); ++it) {
-    const auto [offset, available] = *it;
-    if (available < rounded) continue;
-    free_.erase(it);
+    if (it->second >= rounded && (best == free_.end() || it->second < best->second)) best = it;
+  }
+  if (best != free_.end()) {
+    const auto [offset, available] = *best;
+    free_.erase(best);
     if (available > rounded) free_.emplace(offset + rounded, available - rounded);
     taken_.emplace(offset, rounded);
     touched_ = std::max(touched_, offset + rounded);
@@ -94,6 +98,12 @@ void Arena::end_step() {
   const std::int64_t from = (step_touched_ + page - 1) / page * page;
   madvise(base_ + from, static_cast<std::size_t>(touched_ - from), MADV_DONTNEED);
   touched_ = step_touched_;
+}
+
+std::int64_t Arena::taken_bytes() {
+  const std::lock_guard lock(mutex_);
+  return std::accumulate(taken_.begin(), taken_.end(), std::int64_t{0},
+                         [](std::int64_t sum, const auto& piece) { return sum + piece.second; });
 }
 
 }  // namespace toy::cpu

@@ -40,6 +40,9 @@ class CpuDevice final : public Device {
   void end_step() override { activations_->end_step(); }
   /// Bytes that prepare() would take for a matrix [N, K].
   std::int64_t prepared_bytes(DType dtype, std::int64_t N, std::int64_t K) const;
+  /// Memory that the activations of the latest step took at most, and that weights and states take now.
+  std::int64_t activation_peak_bytes() const { return activations_->reach(); }
+  std::int64_t kept_bytes() const { return kept_->taken_bytes(); }
 
  private:
   std::shared_ptr<Storage> take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes);
