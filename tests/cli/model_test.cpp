@@ -11,16 +11,6 @@
 namespace toy::testing {
 namespace {
 
-bool sanitized() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-  return false;
-#endif
-}
-
 void expect_one_line(const Finished& f, int code, const std::string& hint) {
   EXPECT_EQ(f.code, code) << f.err;
   EXPECT_EQ(f.out, "");
@@ -71,6 +61,18 @@ TEST(Errors, have_one_line_and_their_exit_code) {
   const std::string axes("\1\0\0\0\40\0\0\0\0\0\0\0", 12);
   replace_in_file(model, name + axes + std::string(4, '\0'), name + axes + std::string("\x63\0\0\0", 4));
   expect_one_line(toy({"infer", model, "--prompt", "a"}), 1, name);
+}
+
+TEST(Errors, a_context_too_short_names_its_key) {
+  const Folder folder;
+  SmallModel model = small_llama();
+  model.metadata.set("llama.context_length", 1u);
+  const std::string path = model.write(folder / "m.gguf");
+  expect_one_line(toy({"infer", path, "--prompt", "abc"}), 2, "the prompt has 4 tokens, the context 1 (llama.context_");
+  expect_one_line(toy({"eval", path, "--text", "abc"}), 2, "found 1 (llama.context_length)");
+  EXPECT_EQ(toy({"infer", path, "--prompt", "abc", "--context", "8", "--n", "2"}).code, 0);
+  const Finished asked = toy({"infer", path, "--prompt", "abc", "--context", "2", "--quiet"});
+  expect_one_line(asked, 2, "the context 2; shorten it or give a larger context");
 }
 
 TEST(Errors, an_empty_prompt_needs_a_first_token) {
@@ -175,6 +177,22 @@ TEST_F(Running, a_file_that_shrinks_ends_the_program_with_one_line) {
   EXPECT_EQ(f.code, 1);
   EXPECT_EQ(lines(f.err), 1) << f.err;
   EXPECT_NE(f.err.find("random.gguf"), std::string::npos) << f.err;
+}
+
+TEST_F(Running, a_shard_that_shrinks_is_named) {
+  for (const std::size_t shrinks : {0U, 2U}) {
+    const GgufFile whole = GgufFile::open(model);
+    const auto shards = write_gguf_shards(folder / "parts", whole.metadata(), tensor_sources(whole), 3);
+    std::vector<std::string> words = long_run();
+    words[1] = shards[0].string();
+    Process process(words);
+    ASSERT_TRUE(process.wait_for_output());
+    std::filesystem::resize_file(shards[shrinks], 4096);
+    const Finished f = process.finish();
+    EXPECT_EQ(f.code, 1);
+    EXPECT_EQ(lines(f.err), 1) << f.err;
+    EXPECT_NE(f.err.find(shards[shrinks].filename()), std::string::npos) << f.err;
+  }
 }
 
 TEST_F(Running, an_interruption_ends_it_in_good_order) {

@@ -157,6 +157,16 @@ Finished toy(const std::vector<std::string>& words, const Start& start) {
   return process.finish();
 }
 
+bool sanitized() {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return true;
+#elif defined(__has_feature)
+  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+  return false;
+#endif
+}
+
 int lines(std::string_view text) { return static_cast<int>(std::ranges::count(text, '\n')); }
 
 }  // namespace toy::testing

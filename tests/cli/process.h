@@ -57,6 +57,9 @@ class Process {
 /// Runs build/toy with these words.
 Finished toy(const std::vector<std::string>& words, const Start& start = {});
 
+/// Built with a sanitizer, which takes memory of its own.
+bool sanitized();
+
 /// Number of lines, each with its end.
 int lines(std::string_view text);
 

@@ -13,10 +13,10 @@ RopeOptions four_times_longer(double extrapolation) {
 }
 
 TEST(Yarn, TheRampKeepsHighFrequenciesAndScalesAttention) {
-  // Pair 0 turns 2048 / (2 pi) > 32 times and stays; pair 1 has wavelength 200 pi: the ramp of eq. 17 over [0, 3].
+  // 4 ln(2048 / (2 pi n)) / (2 ln 10000) is 0.50 for n = 32 and 1.26 for n = 1: a ramp from pair 0 to pair 2.
   const auto f = rope_frequencies(four_times_longer(1));
   EXPECT_FLOAT_EQ(f[0], 1);
-  EXPECT_NEAR(f[1], 0.01 * ((1.0 / 3) / 4 + 2.0 / 3), 1e-2 * 0.01);
+  EXPECT_FLOAT_EQ(f[1], 0.01F * (0.5F / 4 + 0.5F));
   EXPECT_FLOAT_EQ(rope_scale(four_times_longer(1)), 1.1386294F);  // 0.1 ln 4 + 1
 }
 

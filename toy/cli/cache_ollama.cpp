@@ -85,7 +85,9 @@ void add_layers(const Json& manifest, const fs::path& root, const std::string& n
 }  // namespace
 
 void find_in_ollama(const fs::path& root, std::vector<FoundModel>& found) {
-  constexpr std::uintmax_t most_bytes = 1 << 20;
+  constexpr std::uintmax_t most_bytes = 256 << 10;
+  // Nothing of interest lies deeper, and a tree takes many times the bytes of its text.
+  const auto shallow = [](int depth, Json::parse_event_t /*event*/, Json& /*value*/) { return depth <= 8; };
   const fs::path manifests = root / "manifests";
   if (root.empty()) return;
   walk(manifests, [&](const WalkedFile& file) {
@@ -106,7 +108,7 @@ void find_in_ollama(const fs::path& root, std::vector<FoundModel>& found) {
       return;
     }
     std::ifstream stream(file.path);
-    const Json manifest = Json::parse(stream, nullptr, false);
+    const Json manifest = Json::parse(stream, shallow, false);
     add_layers(manifest, root, name, file.path, found);
   });
   for (const std::string& blob : entries_of(root / "blobs")) {

@@ -91,7 +91,7 @@ void run(const Arguments& a, Console& console) {
   const auto ids = ids_of(a, lm, source.text);
   const auto length = static_cast<std::int64_t>(ids.size());
   const std::int64_t window = options.window > 0 ? options.window : options.engine.context;
-  if (length > window) {
+  if (length > window && window > 1) {
     const std::int64_t stride = options.stride > 0 ? options.stride : window / 2;
     console.note(
         "note: {} tokens are more than the window of {}: scored in windows, each with at least {} tokens "
