@@ -34,7 +34,9 @@ std::uint64_t read_part(const std::uint64_t* words, std::size_t count) {
 /// a * b + c is one instruction where the level has it.
 template <class Vector>
 [[gnu::always_inline]] inline float chains(std::int64_t rounds) {
-  std::array<Vector, 10> sums{};
+  std::array<Vector, 10> sums;
+  // Equal chains would be computed once.
+  for (std::size_t i = 0; i < sums.size(); ++i) sums[i] = Vector{} + static_cast<float>(i);
   const Vector x = Vector{} + 0.999F, y = Vector{} + 0.001F;
   for (std::int64_t r = 0; r < rounds; ++r) {
     for (Vector& s : sums) s = s * x + y;

@@ -51,13 +51,25 @@ inline void load_values(float* to, std::int64_t stride, const std::byte* half, D
   }
 }
 
+/// Numbers [rows][stride] as they lie in a page of halves, or as floats.
+struct Halves {
+  const std::byte* p;
+  std::int64_t stride;
+  vf at(std::int64_t row, std::int64_t i) const { return load_half(p + 2 * (row * stride + i)); }
+};
+struct Floats {
+  const float* p;
+  std::int64_t stride;
+  vf at(std::int64_t row, std::int64_t i) const { return load(p + row * stride + i); }
+};
+
 /// s [rows][64] = q . keys, element by element of d in order. keys [d][64].
-template <int R>
-void scores_tile(const float* const* q, const float* keys, std::int64_t d, float* s) {
+template <int R, class Numbers>
+void scores_tile(const float* const* q, const Numbers& keys, std::int64_t d, float* s) {
   for (std::int64_t j = 0; j < block; j += 2 * lanes) {
     vf sum[R][2] = {};
     for (std::int64_t i = 0; i < d; ++i) {
-      const vf k0 = load(keys + i * block + j), k1 = load(keys + i * block + j + lanes);
+      const vf k0 = keys.at(i, j), k1 = keys.at(i, j + lanes);
       for (int r = 0; r < R; ++r) {
         const vf x = broadcast(q[r][i]);
         sum[r][0] = fma(x, k0, sum[r][0]);
@@ -72,9 +84,9 @@ void scores_tile(const float* const* q, const float* keys, std::int64_t d, float
 }
 
 /// o [rows][stride] = o * keep + p . values, position by position in order. p [rows][64], values [64][stride].
-template <int R>
-void values_tile(const float* p, const float* values, std::int64_t stride, std::int64_t positions, const float* keep,
-                 float* o) {
+template <int R, class Numbers>
+void values_tile(const float* p, const Numbers& values, std::int64_t positions, const float* keep, float* o) {
+  const std::int64_t stride = values.stride;
   for (std::int64_t i = 0; i < stride; i += 2 * lanes) {
     vf sum[R][2];
     for (int r = 0; r < R; ++r) {
@@ -82,7 +94,7 @@ void values_tile(const float* p, const float* values, std::int64_t stride, std::
       sum[r][1] = load(o + r * stride + i + lanes) * broadcast(keep[r]);
     }
     for (std::int64_t j = 0; j < positions; ++j) {
-      const vf v0 = load(values + j * stride + i), v1 = load(values + j * stride + i + lanes);
+      const vf v0 = values.at(j, i), v1 = values.at(j, i + lanes);
       for (int r = 0; r < R; ++r) {
         const vf x = broadcast(p[r * block + j]);
         sum[r][0] = fma(x, v0, sum[r][0]);
@@ -96,49 +108,89 @@ void values_tile(const float* p, const float* values, std::int64_t stride, std::
   }
 }
 
-/// Calls f with tiles of 6, 3 and 1 rows until all are done: f(integral constant R, first row).
+/// Calls f with tiles of 6, 3, 2 and 1 rows until all are done: f<R>(first row).
 template <class F>
 void for_row_tiles(std::int64_t rows, const F& f) {
   std::int64_t r = 0;
   for (; r + 6 <= rows; r += 6) f.template operator()<6>(r);
   for (; r + 3 <= rows; r += 3) f.template operator()<3>(r);
+  for (; r + 2 <= rows; r += 2) f.template operator()<2>(r);
   for (; r < rows; ++r) f.template operator()<1>(r);
 }
 
-/// Running softmax of one row: s [64] becomes the weights of `seen` positions, the rest 0.
-/// Returns the factor for everything summed before.
-inline float softmax_step(float* s, std::int64_t seen, float scale, bool first, float& top, float& total) {
-  if (seen <= 0) {
-    for (std::int64_t j = 0; j < block; j += lanes) store(s + j, vf{});
-    return 1.0f;
-  }
+/// `inside` in the first n lanes, `outside` in the others.
+inline vf first_lanes(std::int64_t n, vf inside, vf outside) {
   vf index;
   for (int i = 0; i < lanes; ++i) index[i] = static_cast<float>(i);
-  const vf limit = broadcast(static_cast<float>(seen)), lowest = broadcast(-__builtin_inff());
+  return index < broadcast(static_cast<float>(n)) ? inside : outside;
+}
+
+/// Scales the scores s [64] of one row; those from `seen` on become -infinity. Returns the largest.
+inline float scale_scores(float* s, std::int64_t seen, float scale) {
+  const vf lowest = broadcast(-__builtin_inff());
   vf highest = lowest;
   for (std::int64_t j = 0; j < block; j += lanes) {
-    const vf x = load(s + j) * broadcast(scale);
-    const vf masked = index + broadcast(static_cast<float>(j)) < limit ? x : lowest;
-    store(s + j, masked);
-    highest = max(highest, masked);
+    vf x = load(s + j) * broadcast(scale);
+    if (j + lanes > seen) x = first_lanes(seen - j, x, lowest);
+    store(s + j, x);
+    highest = max(highest, x);
   }
-  const float before = top, peak = largest(highest);
-  top = first || peak > before ? peak : before;
+  return largest(highest);
+}
+
+/// s [64] <- e^(s - top), 0 from `seen` on. Returns their sum.
+inline float weigh_scores(float* s, std::int64_t seen, float top) {
   vf sums = {};
   for (std::int64_t j = 0; j < block; j += lanes) {
-    const vf p = index + broadcast(static_cast<float>(j)) < limit ? exp(load(s + j) - broadcast(top)) : vf{};
+    vf p = exp(load(s + j) - broadcast(top));
+    if (j + lanes > seen) p = first_lanes(seen - j, p, vf{});
     store(s + j, p);
     sums += p;
   }
-  const float keep = first ? 0.0f : exp(broadcast(before - top))[0];
-  total = total * keep + sum(sums);
-  return keep;
+  return sum(sums);
+}
+
+/// The running softmax of a tile's rows.
+struct Running {
+  float top[most_rows], total[most_rows];  // of the blocks so far
+  float keep[most_rows];                   // factor for what was summed before the last block
+};
+
+/// One block more: s [rows][64] becomes weights. seen(row): how many positions of the block the row sees.
+template <class Seen>
+void softmax_step(float* s, std::int64_t rows, float scale, bool first, const Seen& seen, Running& run) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float before = run.top[r], peak = scale_scores(s + r * block, seen(r), scale);
+    run.top[r] = first || peak > before ? peak : before;
+    run.keep[r] = first ? 0.0f : before - run.top[r];
+  }
+  for (std::int64_t r = 0; r < rows && !first; r += lanes) store(run.keep + r, exp(load(run.keep + r)));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    run.total[r] = run.total[r] * run.keep[r] + weigh_scores(s + r * block, seen(r), run.top[r]);
+  }
 }
 
 /// Which query rows a tile holds: tokens [t0, t0 + tokens) of segment s, query heads [h0, h0 + heads).
 struct Tile {
   std::int64_t s, t0, tokens, h0, heads;
 };
+
+/// One block of keys and values and the rows that read it.
+struct BlockRows {
+  const float* const* q;
+  std::int64_t rows, d, positions;
+  float *p, *o;
+};
+
+template <class Numbers, class Seen>
+void attention_block(const BlockRows& b, const Numbers& keys, const Numbers& values, float scale, bool first,
+                     const Seen& seen, Running& run) {
+  for_row_tiles(b.rows, [&]<int R>(std::int64_t r) { scores_tile<R>(b.q + r, keys, b.d, b.p + r * block); });
+  softmax_step(b.p, b.rows, scale, first, seen, run);
+  for_row_tiles(b.rows, [&]<int R>(std::int64_t r) {
+    values_tile<R>(b.p + r * block, values, b.positions, run.keep + r, b.o + r * values.stride);
+  });
+}
 
 inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memory) {
   const KeyValues& kv = *a.kv;
@@ -150,42 +202,42 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
   float* p = values + block * stride;
   float* o = p + most_rows * block;
   const float* q[most_rows];
-  float top[most_rows], total[most_rows], keep[most_rows];
+  Running run{};
   for (std::int64_t r = 0; r < rows; ++r) {
     q[r] = a.q + ((segment.begin + tile.t0 + r / tile.heads) * a.heads + tile.h0 + r % tile.heads) * d;
-    top[r] = total[r] = 0;
   }
+  const bool stored = !kv.pages.empty();
+  // Few rows would not repay a copy as floats.
+  const bool direct = stored && kv.dtype == DType::F16 && rows <= 12 && stride == d;
   __builtin_memset(o, 0, static_cast<std::size_t>(4 * rows * stride));
-  __builtin_memset(values, 0, static_cast<std::size_t>(4 * block * stride));
+  if (!direct) __builtin_memset(values, 0, static_cast<std::size_t>(4 * block * stride));
 
   const std::int64_t last = segment.past + tile.t0 + tile.tokens - 1;  // position of the tile's last token
-  const bool stored = !kv.pages.empty();
   for (std::int64_t first = 0; first <= last; first += block) {
-    const std::int64_t positions = min(block, last + 1 - first);
+    const BlockRows here{q, rows, d, min(block, last + 1 - first), p, o};
+    const auto seen = [&](std::int64_t r) { return segment.past + tile.t0 + r / tile.heads + 1 - first; };
+    const std::byte* half = nullptr;
+    if (stored) half = kv.pages.data()[tile.s][first / block] + 2 * head * block * bytes_of(kv.dtype, d);
+    if (direct) {
+      attention_block(here, Halves{half, block}, Halves{half + 2 * block * d, d}, a.scale, first == 0, seen, run);
+      continue;
+    }
     if (stored) {
-      const std::byte* half = kv.pages.data()[tile.s][first / block] + 2 * head * block * bytes_of(kv.dtype, d);
       load_keys(keys, half, kv.dtype, d);
       load_values(values, stride, half + block * bytes_of(kv.dtype, d), kv.dtype, d);
     } else {
-      for (std::int64_t j = 0; j < positions; ++j) {
+      for (std::int64_t j = 0; j < here.positions; ++j) {
         const std::int64_t row = ((segment.begin + first + j) * kv.kv_heads + head) * d;
         for (std::int64_t i = 0; i < d; ++i) keys[i * block + j] = kv.k.data<float>()[row + i];
         for (std::int64_t i = 0; i < d; ++i) values[j * stride + i] = kv.v.data<float>()[row + i];
       }
     }
-    for_row_tiles(rows, [&]<int R>(std::int64_t r) { scores_tile<R>(q + r, keys, d, p + r * block); });
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const std::int64_t seen = min(block, segment.past + tile.t0 + r / tile.heads + 1 - first);
-      keep[r] = softmax_step(p + r * block, seen, a.scale, first == 0, top[r], total[r]);
-    }
-    for_row_tiles(rows, [&]<int R>(std::int64_t r) {
-      values_tile<R>(p + r * block, values, stride, positions, keep + r, o + r * stride);
-    });
+    attention_block(here, Floats{keys, block}, Floats{values, stride}, a.scale, first == 0, seen, run);
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     float* y = a.y + (q[r] - a.q);
     // + 0 makes a negative zero positive: which one it is depends on how many masked positions were added.
-    for (std::int64_t i = 0; i < d; ++i) y[i] = o[r * stride + i] / total[r] + 0.0f;
+    for (std::int64_t i = 0; i < d; ++i) y[i] = o[r * stride + i] / run.total[r] + 0.0f;
   }
 }
 

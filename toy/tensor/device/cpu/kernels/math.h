@@ -32,18 +32,27 @@ inline vf tanh(vf x) { return broadcast(1.0f) - broadcast(2.0f) / (exp(x + x) + 
 /// x / (1 + e^-x)
 inline vf silu(vf x) { return x / (broadcast(1.0f) + exp(-x)); }
 
-/// The lanes of v added in halves: a fixed order.
-inline float sum(vf v) {
-  for (int half = lanes / 2; half > 0; half /= 2) {
-    for (int i = 0; i < half; ++i) v[i] += v[i + half];
+typedef float quarter __attribute__((vector_size(16)));
+
+/// The lanes of v put together in halves, in a fixed order: f(lower half, upper half) down to one lane.
+template <class F>
+float fold(vf v, const F& f) {
+  quarter parts[lanes / 4];
+  __builtin_memcpy(parts, &v, sizeof v);
+  for (int half = lanes / 8; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) parts[i] = f(parts[i], parts[i + half]);
   }
-  return v[0];
+  const quarter four = parts[0];
+  const quarter two = f(four, quarter{four[2], four[3], four[2], four[3]});
+  return f(two, quarter{two[1], two[1], two[1], two[1]})[0];
+}
+
+inline float sum(vf v) {
+  return fold(v, [](quarter a, quarter b) { return a + b; });
 }
 
 inline float largest(vf v) {
-  float top = v[0];
-  for (int i = 1; i < lanes; ++i) top = v[i] > top ? v[i] : top;
-  return top;
+  return fold(v, [](quarter a, quarter b) { return a > b ? a : b; });
 }
 
 /// The first n < lanes floats at p; the other lanes are `rest`.

@@ -74,13 +74,12 @@ void multiply_rows(const LinearArgs& a, const LinearArgs::Output& out, std::int6
 template <class Panel>
 void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
   const std::int64_t T = s.rows.end - s.rows.begin;
-  const int together = T == 1 ? 4 : T == 2 ? 2 : 1;
   ProductTile t{};
   t.panel_bytes = panel_width * bytes_of(Panel::dtype, a.K);
   for (std::int64_t p = panels.begin; p < panels.end;) {
     t.panel = out.weight + p * t.panel_bytes + panel_width * bytes_of(Panel::dtype, s.k.begin);
-    const bool several = p + together <= panels.end && (p + together) * panel_width <= out.N;
-    const int count = several ? together : 1;
+    const std::int64_t whole = min(panels.end, out.N / panel_width) - p;
+    const int count = T == 1 && whole >= 4 ? 4 : T <= 2 && whole >= 2 ? 2 : 1;
     multiply_rows<Panel>(a, out, p, count, s, t);
     p += count;
   }
@@ -177,32 +176,51 @@ inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, P
   return s;
 }
 
-/// Some rows of one weight's panels.
+/// Elements of k in a slice of many rows; the slices are as equal as whole blocks allow.
+inline std::int64_t slice_length(const LinearArgs& a, DType dtype) {
+  const std::int64_t most = is_block(dtype) ? slice_blocks : slice_numbers, unit = info(dtype).block_elements;
+  const std::int64_t slices = (a.K + most - 1) / most;
+  return min(most, ((a.K + slices - 1) / slices + unit - 1) / unit * unit);
+}
+
+/// At most slice_rows rows of one weight's panels.
 inline void multiply_output(const LinearArgs& a, const LinearArgs::Output& out, Range rows, Range panels) {
-  const bool blocks = is_block(out.dtype), many = rows.end - rows.begin >= many_rows;
-  if (!many) {
+  const bool blocks = is_block(out.dtype);
+  if (rows.end - rows.begin < many_rows) {
     return multiply_panels(a, out, panels, make_slice(a, blocks, rows, {0, a.K}, nullptr), false);
   }
   PackedRows packed;
-  const std::int64_t length = blocks ? slice_blocks : slice_numbers;
-  for (std::int64_t t = rows.begin; t < rows.end; t += slice_rows) {
-    for (std::int64_t k = 0; k < a.K; k += length) {
-      const Range here{t, min(t + slice_rows, rows.end)}, part_of_k{k, min(k + length, a.K)};
-      multiply_panels(a, out, panels, make_slice(a, blocks, here, part_of_k, &packed), true);
-    }
+  const std::int64_t length = slice_length(a, out.dtype);
+  for (std::int64_t k = 0; k < a.K; k += length) {
+    multiply_panels(a, out, panels, make_slice(a, blocks, rows, {k, min(k + length, a.K)}, &packed), true);
   }
 }
 
-/// One thread's share of the product: some rows, some panels.
+/// Some panels of all outputs together, for at most slice_rows rows.
 inline void multiply_share(const LinearArgs& a, Range rows, Range panels) {
   each_output(a, panels, [&](const LinearArgs::Output& out, Range here) { multiply_output(a, out, rows, here); });
 }
 
-/// In how many parts the rows are cut: only when there are too few panels for the threads.
-inline std::int64_t row_parts(std::int64_t T, std::int64_t panels, std::int64_t threads) {
-  std::int64_t parts = 1;
-  while (threads % (2 * parts) == 0 && panels < 4 * threads / parts && T >= 128 * parts) parts *= 2;
-  return parts;
+/// The next panels that no thread has taken: two thirds of a fair share of the rest, so that a thread that comes late
+/// or runs slowly takes less; as many as a tile takes, where that can be.
+inline Range take_panels(std::int64_t panels, std::int64_t threads, std::int64_t* next) {
+  std::int64_t begin = __atomic_load_n(next, __ATOMIC_RELAXED), end = begin;
+  do {
+    const std::int64_t share = 2 * (panels - begin) / (3 * threads);
+    end = min(panels, begin + (share >= 4 ? share / 4 * 4 : max(share / 2 * 2, 1)));
+  } while (!__atomic_compare_exchange_n(next, &begin, end, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+  return {begin, end};
+}
+
+/// Cuts many rows into blocks and their panels into groups, at least 16 pieces for each thread. The blocks of rows of
+/// a group follow each other, while its weights are in the cache.
+inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64_t threads) {
+  const std::int64_t blocks = (a.T + slice_rows - 1) / slice_rows;
+  const std::int64_t groups = max(1, min(panels, max(16 * threads / blocks, panels / 16)));
+#pragma omp for schedule(dynamic) nowait
+  for (std::int64_t i = 0; i < blocks * groups; ++i) {
+    multiply_share(a, part(a.T, i % blocks, blocks), part(panels, i / blocks, groups));
+  }
 }
 
 inline void linear(const LinearArgs& a, const Team& team) {
@@ -220,6 +238,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
   }
   const bool together = blocks && a.T > 1;  // the threads round x together
   if (blocks && !together) quantize_rows(a, {0, a.T});
+  std::int64_t next = 0;  // panel that no thread has taken
   const int threads = a.T * bytes < 262144 ? 1 : team.threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
@@ -228,8 +247,14 @@ inline void linear(const LinearArgs& a, const Team& team) {
       quantize_rows(a, part(a.T, me, count));
 #pragma omp barrier
     }
-    const std::int64_t cuts = row_parts(a.T, panels, count);
-    multiply_share(a, part(a.T, me % cuts, cuts), part(panels, me / cuts, count / cuts));
+    if (a.T >= many_rows) {
+      multiply_pieces(a, panels, count);
+    } else {
+      for (Range r{0, 1}; r.begin < r.end;) {
+        r = take_panels(panels, count, &next);
+        multiply_share(a, {0, a.T}, r);
+      }
+    }
   }
   if (rows) cpu::multiply_rows(a);
 }

@@ -141,12 +141,12 @@ inline constexpr int registers = vector_bytes == 64 ? 32 : 16;
 template <class Panel>
 inline constexpr int tile_rows = is_block(Panel::dtype) ? (registers == 32 ? 6 : 4) : (registers == 32 ? 12 : 6);
 
-/// The tile for `rows` rows and `panels` panels: one row takes 4, two rows take 2, more rows take 1.
+/// The tile for `rows` rows and `panels` panels: one row takes 4, 2 or 1, two rows take 2 or 1, more rows take 1.
 template <class Panel>
 TileFunction tile_function(std::int64_t rows, std::int64_t panels) {
   if constexpr (!Panel::expanded) {
     if (panels == 4) return &multiply_tile<Panel, 1, 4>;
-    if (panels == 2) return &multiply_tile<Panel, 2, 2>;
+    if (panels == 2) return rows == 1 ? &multiply_tile<Panel, 1, 2> : &multiply_tile<Panel, 2, 2>;
   }
   constexpr TileFunction functions[] = {
     &multiply_tile<Panel, 1, 1>,
