@@ -32,6 +32,7 @@ class Llama final : public Model {
   Tensor forward(Context& ctx) const override;
   void list(Visitor& v) override;
   void loaded(Device& device) override { rope.build(device, rope_freqs); }
+  bool constant(std::string_view name) const override { return name == "rope_freqs.weight"; }
   std::vector<Fused> fused() const override { return {{"attn_qkv", {"attn_q", "attn_k", "attn_v"}}}; }
 
   RoPE rope;

@@ -11,6 +11,7 @@
 #include "toy/nn/context.h"
 #include "toy/nn/linear.h"
 #include "toy/nn/module.h"
+#include "toy/tensor/ops/cross_entropy.h"
 
 namespace toy {
 
@@ -37,8 +38,15 @@ class Model : public Module {
     return linear(hidden, output.weight ? output.weight : token_embd.weight);
   }
 
+  /// Mean cross-entropy of the hidden rows' next tokens, a scalar; targets [R] I32, -1 where a row does not count.
+  Tensor loss(const Tensor& hidden, const Tensor& targets) const {
+    return cross_entropy(hidden, output.weight ? output.weight : token_embd.weight, targets);
+  }
+
   /// Called once when all parameters are there.
   virtual void loaded(Device& /*device*/) {}
+  /// A tensor of the file that is no parameter: nothing trains it.
+  virtual bool constant(std::string_view /*name*/) const { return false; }
   /// Tensors that files of this architecture may fuse.
   virtual std::vector<Fused> fused() const { return {}; }
 

@@ -19,4 +19,24 @@ void Visitor::operator()(std::string_view name, int index, Module& module) {
   (*this)(fmt::format("{}.{}", name, index), module);
 }
 
+namespace {
+
+class Trained final : public Visitor {
+ public:
+  std::vector<Parameter> found;
+
+ protected:
+  void parameter(const std::string& name, Tensor& value, const Shape& /*shape*/, Need /*need*/) override {
+    if (value && value.requires_grad()) found.push_back({name, value});
+  }
+};
+
+}  // namespace
+
+std::vector<Parameter> parameters(Module& module) {
+  Trained trained;
+  module.list(trained);
+  return std::move(trained.found);
+}
+
 }  // namespace toy

@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "toy/tensor/tensor.h"
 
@@ -48,5 +49,16 @@ class Visitor {
  private:
   std::string prefix_;
 };
+
+/// A parameter that the optimizer moves.
+struct Parameter {
+  std::string name;
+  Tensor value;
+  /// Weight decay is for matrices; vectors (norms, biases) stay free of it.
+  bool decays() const { return value.shape().rank() >= 2; }
+};
+
+/// The parameters of a module that require a gradient, in the order of its list; each once.
+std::vector<Parameter> parameters(Module& module);
 
 }  // namespace toy

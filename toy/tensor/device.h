@@ -20,22 +20,32 @@ struct Team {
   int threads = 1;
 };
 
-/// Kernels of a device, one per op. Each takes the op's struct of arguments.
+/// Args<double>: the struct of arguments of an op on F64.
+template <class Args>
+inline constexpr bool on_doubles = false;
+template <template <class> class Args>
+inline constexpr bool on_doubles<Args<double>> = true;
+
+/// Kernels of a device, one per op and number type. Each takes the op's struct of arguments.
 class KernelTable {
  public:
   template <class Args>
   void set(void (*kernel)(const Args&, const Team&)) {
-    kernels_[Args::op.index] = reinterpret_cast<Untyped>(kernel);
+    kernels_[row<Args>()] = reinterpret_cast<Untyped>(kernel);
   }
   template <class Args>
   auto get() const {
-    return reinterpret_cast<void (*)(const Args&, const Team&)>(kernels_[Args::op.index]);
+    return reinterpret_cast<void (*)(const Args&, const Team&)>(kernels_[row<Args>()]);
   }
   bool has(std::size_t op) const { return kernels_[op] != nullptr; }
 
  private:
   using Untyped = void (*)();
-  std::array<Untyped, op_count> kernels_{};
+  template <class Args>
+  static constexpr std::size_t row() {
+    return Args::op.index + (on_doubles<Args> ? op_count : 0);
+  }
+  std::array<Untyped, 2 * op_count> kernels_{};
 };
 
 /// A constant of an op as the trace shows it, for example {"eps", 1e-5}.
@@ -52,6 +62,8 @@ struct OpRecord {
 
 /// How long memory is meant to live: within one step, or across steps (states, weights).
 enum class Lifetime : std::uint8_t { step, kept };
+
+class Tape;
 
 class Device {
  public:
@@ -71,6 +83,10 @@ class Device {
 
   const KernelTable& kernels() const { return kernels_; }
   const Team& team() const { return team_; }
+  /// The tape that records ops on this device now; null: none.
+  Tape* tape() const { return tape_; }
+  /// A number that no other value of this device has.
+  std::int64_t new_value_id() { return ++value_ids_; }
   /// True for a device that computes nothing: ops call `record` and no kernel.
   bool records() const { return records_; }
   virtual void record(const OpRecord&) {}
@@ -84,6 +100,11 @@ class Device {
   KernelTable kernels_;
   Team team_;
   bool records_ = false;
+
+ private:
+  friend class Tape;
+  Tape* tape_ = nullptr;
+  std::int64_t value_ids_ = 0;
 };
 
 }  // namespace toy

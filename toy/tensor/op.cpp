@@ -16,8 +16,12 @@ void shape_error(const OpInfo& op, std::string_view rule, std::span<const Tensor
 void check_inputs(const OpInfo& op, std::span<const Tensor* const> inputs) {
   for (const Tensor* t : inputs) {
     if (!*t) continue;
-    if (t->requires_grad() && !op.has_gradient) {
+    const Tape* tape = t->device().tape();
+    if (tape != nullptr && !op.has_gradient && tape->wants({&t, 1})) {
       fail("{}: an input requires a gradient, and this op has none", op.name);
+    }
+    if (t->storage().layout == Layout::panels && op.name != "linear" && op.name != "gather") {
+      fail("{}: {} is a prepared weight, which only linear and gather read", op.name, t->shape().str());
     }
     if (&t->device() != &inputs.front()->device()) {
       fail("{}: inputs lie on {} and {}", op.name, inputs.front()->device().name(), t->device().name());

@@ -8,6 +8,7 @@
 
 #include "toy/tensor/device.h"
 #include "toy/tensor/op_table.h"
+#include "toy/tensor/tape.h"
 #include "toy/tensor/tensor.h"
 
 namespace toy {
@@ -39,6 +40,33 @@ void run(const Args& args, std::initializer_list<const Tensor*> inputs, std::spa
   const auto kernel = device.kernels().template get<Args>();
   if (kernel == nullptr) missing_kernel(op, device);
   kernel(args, device.team());
+}
+
+/// f(float{}) or f(double{}): in the type of the numbers. Errors: a type that is neither F32 nor F64.
+template <class F>
+void with_number(DType dtype, const F& f) {
+  if (dtype == DType::F32) return f(float{});
+  if (dtype == DType::F64) return f(double{});
+  fail("expected F32 or F64, found {}", name(dtype));
+}
+inline bool is_number(const Tensor& x) { return x.dtype() == DType::F32 || x.dtype() == DType::F64; }
+
+/// Puts the op that made `outputs` on the tape, if there is one and an input requires a gradient. make() returns its
+/// Gradient and is called only then.
+template <class Make>
+void differentiate(std::span<const Tensor* const> inputs, std::span<Tensor> outputs, const Make& make) {
+  Device& device = inputs.front()->device();
+  Tape* tape = device.tape();
+  if (tape != nullptr && !device.records() && tape->wants(inputs)) tape->record(inputs, outputs, make());
+}
+template <class Make>
+void differentiate(std::initializer_list<const Tensor*> inputs, std::span<Tensor> outputs, const Make& make) {
+  differentiate(std::span(inputs.begin(), inputs.size()), outputs, make);
+}
+template <class Make>
+Tensor differentiate(std::initializer_list<const Tensor*> inputs, Tensor output, const Make& make) {
+  differentiate(inputs, std::span<Tensor>(&output, 1), make);
+  return output;
 }
 
 }  // namespace toy

@@ -28,6 +28,16 @@ Tensor Tensor::of(Device& device, Shape shape, std::span<const float> values) {
   return copy_of(device, shape, DType::F32, values);
 }
 
+Tensor Tensor::of(Device& device, Shape shape, std::span<const double> values) {
+  return copy_of(device, shape, DType::F64, values);
+}
+
+Tensor Tensor::zeros(Device& device, Shape shape, DType dtype) {
+  Tensor t = empty(device, shape, dtype);
+  if (t.raw() != nullptr) std::memset(t.raw(), 0, static_cast<std::size_t>(t.bytes()));
+  return t;
+}
+
 Tensor Tensor::of(Device& device, Shape shape, std::span<const std::int32_t> values) {
   return copy_of(device, shape, DType::I32, values);
 }

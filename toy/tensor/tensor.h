@@ -29,7 +29,7 @@ struct Storage {
   bool mapped_file = false;  // pages that can be dropped and read again
   std::shared_ptr<const void> owner;
   std::string name;     // of a parameter, or of a value named by Context::expect in a trace
-  std::int64_t id = 0;  // of a value in a trace
+  std::int64_t id = 0;  // of a value in a trace or on a tape; 0: none yet
 };
 
 /// Row-major array of any DType. Copies share the elements.
@@ -42,7 +42,9 @@ class Tensor {
   /// Uninitialized elements in the memory of `device`.
   static Tensor empty(Device& device, Shape shape, DType dtype = DType::F32);
   /// Copies `values` (as many as the shape has elements) to the device.
+  static Tensor zeros(Device& device, Shape shape, DType dtype = DType::F32);
   static Tensor of(Device& device, Shape shape, std::span<const float> values);
+  static Tensor of(Device& device, Shape shape, std::span<const double> values);
   static Tensor of(Device& device, Shape shape, std::span<const std::int32_t> values);
   /// Bytes that somebody else owns, for example a weight in a mapped file. They are not written to.
   static Tensor over(Device& device, Shape shape, DType dtype, std::span<const std::byte> bytes,
@@ -56,6 +58,8 @@ class Tensor {
   Storage& storage() const { return *storage_; }
   std::int64_t rows() const { return shape_.rows(); }
   std::int64_t width() const { return shape_.width(); }
+  /// Bytes from the start of the storage to the first element.
+  std::int64_t offset() const { return offset_; }
   std::int64_t bytes() const { return bytes_of(dtype_, shape_.elements()); }
 
   /// Address of the first element; null in a trace.
@@ -74,6 +78,9 @@ class Tensor {
   Tensor slice(std::int64_t begin, std::int64_t count) const;
   /// The same elements under another shape.
   Tensor reshape(Shape shape) const;
+
+  /// No other tensor shares the elements.
+  bool alone() const { return storage_.use_count() == 1; }
 
   /// A gradient is wanted. Ops without one refuse such an input.
   bool requires_grad() const { return requires_grad_; }

@@ -58,7 +58,8 @@ CharacterStream read_characters(std::span<const std::string_view> texts, std::ui
 
   std::vector<std::int32_t> symbol_of(counts.size(), CharacterStream::barrier);
   for (char32_t point = 0; point < counts.size(); ++point) {
-    if (counts[point] == 0 || counts[point] < min_count) continue;
+    // The space is a token of every vocabulary.
+    if (counts[point] == 0 || (counts[point] < min_count && point != U' ')) continue;
     std::string& text = stream.characters.emplace_back();
     append_utf8(text, point == U' ' ? visible_space_point : point);
     symbol_of[point] = static_cast<std::int32_t>(stream.characters.size());

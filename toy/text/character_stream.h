@@ -23,8 +23,8 @@ struct CharacterStream {
   std::optional<std::uint64_t> first_invalid;
 };
 
-/// Reads texts; characters that stand in them fewer than `min_count` times, and bytes that are not UTF-8, are barriers.
-/// Throws Error if there are more than 2^31 - 2 symbols.
+/// Reads texts; characters but the space that stand in them fewer than `min_count` times, and bytes that are not UTF-8,
+/// are barriers. Throws Error if there are more than 2^31 - 2 symbols.
 CharacterStream read_characters(std::span<const std::string_view> texts, std::uint64_t min_count);
 
 }  // namespace toy

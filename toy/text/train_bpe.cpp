@@ -62,7 +62,7 @@ struct Spelling {
   static constexpr std::int32_t no_piece = -1;
 
   std::int32_t piece = no_piece;
-  std::uint32_t count = 0;  // of pairs of neighbours; not kept up once there is a piece
+  std::uint32_t count = 0;  // of pairs of neighbours
   bool listed = true;       // `places` has them all, and some that are no more
   bool passed_over = false;
   std::vector<Place> places;
@@ -113,19 +113,11 @@ class BpeTrainer {
     std::uint32_t count;
     std::int32_t spelling;
   };
-  struct Due {
-    std::int32_t piece;
-    Place at;
-    /// The order of the heap: the earliest piece on top, the leftmost place among equals.
-    friend bool operator<(const Due& a, const Due& b) { return std::pair(a.piece, a.at) > std::pair(b.piece, b.at); }
-  };
-
   void begin_round();
   void choose_threshold();
   std::optional<std::int32_t> most_frequent();
   void merge(std::int32_t spelling);
   void join(Place left, Place right, std::int32_t symbol);
-  void join_what_is_due();
   void add_pair(Place left, Place right);
   void remove_pair(std::int32_t left, std::int32_t right);
   void settle_counts();
@@ -150,7 +142,6 @@ class BpeTrainer {
   bool stale_round_ = false;  // a pair became frequent that is not listed
   std::size_t listed_ = 0, most_listed_ = 0;
   std::vector<std::int32_t> grown_;  // spellings whose count rose in this merge
-  std::vector<Due> due_;             // a heap of neighbours that spell a piece
   std::string scratch_;
 };
 
@@ -256,7 +247,6 @@ void BpeTrainer::merge(std::int32_t symbol) {
     const Place right = slots_.next(left);
     if (slots_[right] == barrier || spelling_of(slots_[left], slots_[right]) != symbol) continue;
     join(left, right, symbol);
-    join_what_is_due();
   }
   settle_counts();
 }
@@ -273,29 +263,10 @@ void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
   add_pair(left, after);
 }
 
-/// As the encoder would: what spells an earlier piece comes first.
-void BpeTrainer::join_what_is_due() {
-  while (!due_.empty()) {
-    const Due top = due_.front();
-    std::pop_heap(due_.begin(), due_.end());
-    due_.pop_back();
-    if (slots_[top.at] <= barrier) continue;
-    const Place right = slots_.next(top.at);
-    if (slots_[right] == barrier) continue;
-    const std::int32_t symbol = spelling_of(slots_[top.at], slots_[right]);
-    if (spellings_[symbol].piece == top.piece) join(top.at, right, symbol);
-  }
-}
-
 void BpeTrainer::add_pair(Place left, Place right) {
   if (slots_[left] == barrier || slots_[right] == barrier) return;
   const std::int32_t number = spelling_of(slots_[left], slots_[right]);
   Spelling& spelling = spellings_[number];
-  if (spelling.piece != Spelling::no_piece) {
-    due_.push_back({spelling.piece, left});
-    std::push_heap(due_.begin(), due_.end());
-    return;
-  }
   ++spelling.count;
   if (spelling.listed) spelling.places.push_back(left);
   grown_.push_back(number);
@@ -303,8 +274,7 @@ void BpeTrainer::add_pair(Place left, Place right) {
 
 void BpeTrainer::remove_pair(std::int32_t left, std::int32_t right) {
   if (left == barrier || right == barrier) return;
-  Spelling& spelling = spellings_[spelling_of(left, right)];
-  if (spelling.piece == Spelling::no_piece) --spelling.count;
+  --spellings_[spelling_of(left, right)].count;
 }
 
 /// At the end of a merge: counts that rose go on the heap, lists that are too short for this round are dropped.
@@ -385,6 +355,7 @@ TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOp
   result.tokens = trainer.tokens();
   Vocabulary& v = result.vocabulary = byte_vocabulary();
   for (std::size_t i = 0; i < trainer.pieces().size(); ++i) {
+    if (trainer.pieces()[i] == visible_space) continue;
     v.tokens.push_back(trainer.pieces()[i]);
     v.types.push_back(TokenType::normal);
     v.scores.push_back(i < trainer.characters() ? 0.0F : -static_cast<float>(i - trainer.characters() + 1));

@@ -28,7 +28,7 @@ struct BpeProgress {
 struct BpeOptions {
   std::int32_t merges = 500;              ///< how many pieces to add to the characters
   std::uint32_t min_pair_count = 2;       ///< pairs that are rarer are never merged; at least 1
-  std::uint64_t min_character_count = 1;  ///< characters that are rarer are left to the byte tokens
+  std::uint64_t min_character_count = 1;  ///< rarer characters are left to the byte tokens (spaces are not)
   /// Called before every merge; false ends the training with what there is.
   std::function<bool(const BpeProgress&)> progress;
   /// Places of pairs that may be listed at a time, 4 bytes each; 0: half the corpus. Changes time and memory only.
@@ -50,19 +50,20 @@ struct TrainedVocabulary {
 ///
 /// Starts from single characters and again and again picks the most frequent pair of neighbours, makes a piece of what
 /// the pair spells, and joins it everywhere from left to right.
-/// - Every two neighbours count: `aaa` counts the pair `aa` twice. Pairs that spell the same (`ab c`, `a bc`) are one.
+/// - Every two neighbours count: `aaa` counts the pair `aa` twice.
 /// - Of equally frequent pairs the one with the shortest spelling is picked, then the bytewise smallest. (A space is
 ///   spelled U+2581, three bytes.)
-/// - Neighbours that come to spell an earlier piece are joined at once. So the corpus is always what the encoder of
-///   SentencePiece (SpmEncoder) makes of it with the pieces there are, and the tokenizer needs no list of pairs.
-/// - No pair reaches across the end of a text, a byte that is not UTF-8, or a character rarer than
-/// `min_character_count`.
+/// - No pair reaches across the end of a text, a byte that is not UTF-8, or a character (but the space) rarer than
+///   `min_character_count`.
 /// - A pair is passed over for good if its piece, alone or with one other, would spell `<s>` or another token that is
 ///   not text: no text may become such a token.
 ///
-/// The vocabulary is that of byte_vocabulary (`<unk>`, `<s>`, `</s>`, 256 bytes), then the characters by code point,
-/// with score 0, then the pieces in the order they were made, with scores -1, -2, ... Spaces are spelled U+2581; U+2581
-/// itself in a text is taken, and decoded, as a space. All other text decodes to its bytes.
+/// Applying the merges in their order to any text is what the encoder of SentencePiece (SpmEncoder) does with their
+/// spellings, so the tokenizer needs no list of pairs.
+///
+/// The vocabulary is that of byte_vocabulary (`<unk>`, `<s>`, `</s>`, 256 bytes, the space among them), then the other
+/// characters by code point, with score 0, then the pieces in the order they were made, with scores -1, -2, ... Spaces
+/// are spelled U+2581; U+2581 itself in a text is taken, and decoded, as a space. All other text decodes to its bytes.
 ///
 /// An empty corpus gives the byte vocabulary. Throws Error for more than 2^31 - 2 characters and options out of range.
 /// Takes about 7 bytes of memory for each character; merges cost time in proportion to what they join.

@@ -7,6 +7,7 @@
 
 #include "toy/io/metadata.h"
 #include "toy/tensor/error.h"
+#include "toy/text/bytes.h"
 
 namespace toy {
 
@@ -175,8 +176,9 @@ Vocabulary byte_vocabulary() {
   v.tokens = {"<unk>", "<s>", "</s>"};
   v.types = {TokenType::unknown, TokenType::control, TokenType::control};
   for (int byte = 0; byte < 256; ++byte) {
-    v.tokens.push_back(fmt::format("<0x{:02X}>", byte));
-    v.types.push_back(TokenType::byte);
+    const bool space = byte == ' ';
+    v.tokens.push_back(space ? std::string(visible_space) : fmt::format("<0x{:02X}>", byte));
+    v.types.push_back(space ? TokenType::normal : TokenType::byte);
   }
   v.scores.assign(v.tokens.size(), 0.0f);
   v.unk = 0;

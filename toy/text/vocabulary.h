@@ -50,6 +50,7 @@ void repair(Vocabulary& vocabulary);
 void write_vocabulary(const Vocabulary& vocabulary, Metadata& metadata);
 
 /// A vocabulary for any text without training: `<unk>`, `<s>`, `</s>` and the 256 bytes (SPM, no space prefix).
+/// The space is spelled U+2581 instead of `<0x20>`: other runtimes would make three tokens of it.
 Vocabulary byte_vocabulary();
 
 }  // namespace toy

@@ -1,46 +1,100 @@
 // Nonlinearities of the feed-forward blocks.
 #pragma once
 
+#include <array>
 #include <cmath>
 
 #include "toy/tensor/op.h"
 
 namespace toy {
 
-/// y = g * sigmoid(g) * u (Shazeer 2020, eq. 6: SiLU of the gate times the up projection). g, u of one shape, F32.
+/// y = g * sigmoid(g) * u (Shazeer 2020, eq. 6: SiLU of the gate times the up projection). g, u of one shape, F32 or
+/// F64.
 Tensor swiglu(const Tensor& g, const Tensor& u);
-/// y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, section 2; the tanh form). F32.
+/// Gradients of g and u: with s = sigmoid(g), dg = dy u s (1 + g (1 - s)), du = dy g s.
+std::array<Tensor, 2> swiglu_backward(const Tensor& g, const Tensor& u, const Tensor& dy);
+/// y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016, section 2; the tanh form). F32 or F64.
 Tensor gelu(const Tensor& x);
+/// Gradient of x: with h = tanh(c (x + 0.044715 x^3)) and c = sqrt(2/pi),
+/// dx = dy ((1 + h)/2 + x/2 (1 - h^2) c (1 + 0.134145 x^2)).
+Tensor gelu_backward(const Tensor& x, const Tensor& dy);
 
-struct SwigluArgs {
+template <class Number>
+struct SwigluArgsOf {
   static constexpr Op op{"swiglu"};
-  const float* g;
-  const float* u;
-  float* y;
+  const Number* g;
+  const Number* u;
+  Number* y;
   std::int64_t n;
 };
+using SwigluArgs = SwigluArgsOf<float>;
 
-struct GeluArgs {
+template <class Number>
+struct GeluArgsOf {
   static constexpr Op op{"gelu"};
-  const float* x;
-  float* y;
+  const Number* x;
+  Number* y;
   std::int64_t n;
 };
+using GeluArgs = GeluArgsOf<float>;
 
-template <class Real>
-void swiglu_ref(const SwigluArgs& a) {
+template <class Real, class Number = float>
+void swiglu_ref(const SwigluArgsOf<Number>& a) {
   for (std::int64_t i = 0; i < a.n; ++i) {
     const Real g = static_cast<Real>(a.g[i]);
-    a.y[i] = static_cast<float>(g / (Real{1} + std::exp(-g)) * static_cast<Real>(a.u[i]));
+    a.y[i] = static_cast<Number>(g / (Real{1} + std::exp(-g)) * static_cast<Real>(a.u[i]));
   }
 }
 
-template <class Real>
-void gelu_ref(const GeluArgs& a) {
+template <class Real, class Number = float>
+void gelu_ref(const GeluArgsOf<Number>& a) {
   const Real root = std::sqrt(Real{2} / static_cast<Real>(3.14159265358979323846));
   for (std::int64_t i = 0; i < a.n; ++i) {
     const Real x = static_cast<Real>(a.x[i]);
-    a.y[i] = static_cast<float>(x / 2 * (1 + std::tanh(root * (x + static_cast<Real>(0.044715) * x * x * x))));
+    a.y[i] = static_cast<Number>(x / 2 * (1 + std::tanh(root * (x + static_cast<Real>(0.044715) * x * x * x))));
+  }
+}
+
+template <class Number>
+struct SwigluBackwardArgsOf {
+  static constexpr Op op{"swiglu_backward"};
+  const Number* g;
+  const Number* u;
+  const Number* dy;
+  Number* dg;
+  Number* du;
+  std::int64_t n;
+};
+using SwigluBackwardArgs = SwigluBackwardArgsOf<float>;
+
+template <class Number>
+struct GeluBackwardArgsOf {
+  static constexpr Op op{"gelu_backward"};
+  const Number* x;
+  const Number* dy;
+  Number* dx;
+  std::int64_t n;
+};
+using GeluBackwardArgs = GeluBackwardArgsOf<float>;
+
+template <class Number>
+void swiglu_backward_ref(const SwigluBackwardArgsOf<Number>& a) {
+  for (std::int64_t i = 0; i < a.n; ++i) {
+    const double g = static_cast<double>(a.g[i]), u = static_cast<double>(a.u[i]), dy = static_cast<double>(a.dy[i]);
+    const double s = 1 / (1 + std::exp(-g));
+    a.dg[i] = static_cast<Number>(dy * u * s * (1 + g * (1 - s)));
+    a.du[i] = static_cast<Number>(dy * g * s);
+  }
+}
+
+template <class Number>
+void gelu_backward_ref(const GeluBackwardArgsOf<Number>& a) {
+  const double c = std::sqrt(2 / 3.14159265358979323846);
+  for (std::int64_t i = 0; i < a.n; ++i) {
+    const double x = static_cast<double>(a.x[i]);
+    const double h = std::tanh(c * (x + 0.044715 * x * x * x));
+    const double slope = (1 + h) / 2 + x / 2 * (1 - h * h) * c * (1 + 3 * 0.044715 * x * x);
+    a.dx[i] = static_cast<Number>(static_cast<double>(a.dy[i]) * slope);
   }
 }
 

@@ -85,20 +85,6 @@ float PageView::value(std::int64_t head, std::int64_t position, std::int64_t i) 
   return get(values(head), dtype, d, position, false, i);
 }
 
-float key_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
-             std::int64_t i) {
-  if (kv.pages.empty()) return kv.k.data<float>()[((segment.begin + position) * kv.kv_heads + head) * kv.d + i];
-  return PageView{kv.pages[s][position / page_positions], kv.dtype, kv.kv_heads, kv.d}.key(
-      head, position % page_positions, i);
-}
-
-float value_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
-               std::int64_t i) {
-  if (kv.pages.empty()) return kv.v.data<float>()[((segment.begin + position) * kv.kv_heads + head) * kv.d + i];
-  return PageView{kv.pages[s][position / page_positions], kv.dtype, kv.kv_heads, kv.d}.value(
-      head, position % page_positions, i);
-}
-
 void append_ref(const AppendArgs& a) {
   const std::int64_t d = a.kv->d, heads = a.kv->kv_heads;
   const std::int64_t half = page_positions * bytes_of(a.kv->dtype, d);
@@ -120,30 +106,57 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
   shape_rule(op, k.shape() == v.shape() && k.dtype() == DType::F32 && k.width() == kv.kv_heads * kv.d,
              "expected k and v [T, kv_heads * d] F32", {&k, &v});
   check_kv(op, kv, segments, k);
-  if (k.requires_grad() || v.requires_grad()) fail("append: a stored key has no gradient; train without a store");
+  const Tape* tape = k.device().tape();
+  const std::array inputs{&k, &v};
+  if (tape != nullptr && tape->wants(inputs)) fail("append: a stored key has no gradient; train without a store");
   run<AppendArgs>({k.data<float>(), v.data<float>(), segments, &kv}, {&k, &v}, {}, {{"dtype", name(kv.dtype)}}, 0);
 }
 
 Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale) {
   const OpInfo& op = AttentionArgs::op.info();
   shape_rule(op,
-             q.dtype() == DType::F32 && q.shape().rank() == 2 && kv.d > 0 && kv.kv_heads > 0 && q.width() % kv.d == 0 &&
+             is_number(q) && q.shape().rank() == 2 && kv.d > 0 && kv.kv_heads > 0 && q.width() % kv.d == 0 &&
                  q.width() / kv.d % kv.kv_heads == 0,
-             "expected q [T, heads * d] F32 with heads a multiple of kv_heads", {&q, &kv.k});
+             "expected q [T, heads * d], F32 or F64, with heads a multiple of kv_heads", {&q, &kv.k});
+  shape_rule(op, q.dtype() == (kv.pages.empty() ? kv.k.dtype() : DType::F32), "expected q and keys of one type",
+             {&q, &kv.k});
   check_kv(op, kv, segments, q);
-  for (const Segment& s : segments) {
-    shape_rule(op, !kv.pages.empty() || s.past == 0, "a past needs a store of keys and values", {&q});
-  }
-  Tensor y = Tensor::empty(q.device(), q.shape());
   double flops = 0;
   for (const Segment& s : segments) {
+    shape_rule(op, !kv.pages.empty() || s.past == 0, "a past needs a store of keys and values", {&q});
     flops += 4.0 * static_cast<double>(q.width() * s.count) *
              (static_cast<double>(s.past) + 0.5 * static_cast<double>(s.count + 1));
   }
-  const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads, attention_scratch(kv.d)});
-  run<AttentionArgs>({q.data<float>(), y.data<float>(), segments, &kv, q.width() / kv.d, scale, scratch.data<float>()},
-                     {&q, &kv.k, &kv.v}, {&y, 1}, {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
-  return y;
+  Tensor y = Tensor::empty(q.device(), q.shape(), q.dtype());
+  const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads, attention_scratch(kv.d)}, q.dtype());
+  with_number(q.dtype(), [&]<class Number>(Number) {
+    run<AttentionArgsOf<Number>>(
+        {q.data<Number>(), y.data<Number>(), segments, &kv, q.width() / kv.d, scale, scratch.data<Number>()},
+        {&q, &kv.k, &kv.v}, {&y, 1}, {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
+  });
+  return differentiate({&q, &kv.k, &kv.v}, y, [&] {
+    if (!kv.pages.empty()) fail("attention: stored keys have no gradient; train without a store");
+    return [q, kv, all = std::vector(segments.begin(), segments.end()), scale](std::span<const Tensor> dy) {
+      const auto [dq, dk, dv] = attention_backward(q, kv, dy[0], all, scale);
+      return std::vector{dq, dk, dv};
+    };
+  });
+}
+
+std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& dy,
+                                         std::span<const Segment> segments, float scale) {
+  const OpInfo& op = AttentionBackwardArgs::op.info();
+  shape_rule(op, kv.pages.empty() && q.shape() == dy.shape() && kv.k.shape() == kv.v.shape(),
+             "expected q and dy of one shape, k and v of one shape", {&q, &kv.k, &kv.v, &dy});
+  std::array d{Tensor::zeros(q.device(), q.shape(), q.dtype()), Tensor::zeros(q.device(), kv.k.shape(), q.dtype()),
+               Tensor::zeros(q.device(), kv.v.shape(), q.dtype())};
+  with_number(q.dtype(), [&]<class Number>(Number) {
+    run<AttentionBackwardArgsOf<Number>>(
+        {q.data<Number>(), kv.k.data<Number>(), kv.v.data<Number>(), dy.data<Number>(), d[0].data<Number>(),
+         d[1].data<Number>(), d[2].data<Number>(), segments, q.width() / kv.d, kv.kv_heads, kv.d, scale},
+        {&q, &kv.k, &kv.v, &dy}, d, {{"scale", scale}}, 0);
+  });
+  return d;
 }
 
 }  // namespace toy

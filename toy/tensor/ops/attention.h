@@ -1,6 +1,7 @@
 // Attention over the keys and values of each sequence of a ragged batch, and where they are stored.
 #pragma once
 
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -42,9 +43,16 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
 
 /// y = softmax(scale q K^T + mask) V per head; query head h reads key/value head h / (heads / kv_heads)
 /// (Vaswani et al. 2017, eq. 1; Ainslie et al. 2023). A token sees the positions up to its own.
-/// q [T, heads * d] F32 -> [T, heads * d]. Sums run over blocks of 64 positions from position 0, with the
-/// running maximum of Dao et al. 2022, so they do not depend on how the prompt was cut.
+/// q [T, heads * d] F32, or F64 with keys and values F64 and no store -> [T, heads * d]. Sums run over blocks of 64
+/// positions from position 0, with the running maximum of Dao et al. 2022, so they do not depend on how the prompt was
+/// cut.
 Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale);
+
+/// Gradients of q, k and v where nothing is stored. With P = softmax(scale q k^T + mask):
+/// dv = P^T dy, dP = dy v^T, dS = P (dP - rowsum(dP P)), dq = scale dS k, dk = scale dS^T q; those of k and v add up
+/// over the query heads that read them. One row of P at a time: no T x T matrix.
+std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& dy,
+                                         std::span<const Segment> segments, float scale);
 
 struct AppendArgs {
   static constexpr Op op{"append"};
@@ -54,16 +62,18 @@ struct AppendArgs {
   const KeyValues* kv;
 };
 
-struct AttentionArgs {
+template <class Number>
+struct AttentionArgsOf {
   static constexpr Op op{"attention"};
-  const float* q;  // [T, heads, d]
-  float* y;        // [T, heads, d]
+  const Number* q;  // [T, heads, d]
+  Number* y;        // [T, heads, d]
   std::span<const Segment> segments;
   const KeyValues* kv;
   std::int64_t heads;
   float scale;
-  float* scratch;  // attention_scratch(d) floats for each thread
+  Number* scratch;  // attention_scratch(d) floats for each thread
 };
+using AttentionArgs = AttentionArgsOf<float>;
 
 /// Query rows (tokens x heads of one group) that a fast kernel takes together.
 inline constexpr std::int64_t attention_rows = 48;
@@ -87,16 +97,26 @@ struct PageView {
 };
 
 /// Key element i of a head at an absolute position of segment s (without a store: of the row of this batch).
-float key_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
-             std::int64_t i);
-float value_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
-               std::int64_t i);
+template <class Number = float>
+Number key_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
+              std::int64_t i) {
+  if (kv.pages.empty()) return kv.k.data<Number>()[((segment.begin + position) * kv.kv_heads + head) * kv.d + i];
+  return PageView{kv.pages[s][position / page_positions], kv.dtype, kv.kv_heads, kv.d}.key(
+      head, position % page_positions, i);
+}
+template <class Number = float>
+Number value_at(const KeyValues& kv, const Segment& segment, std::size_t s, std::int64_t head, std::int64_t position,
+                std::int64_t i) {
+  if (kv.pages.empty()) return kv.v.data<Number>()[((segment.begin + position) * kv.kv_heads + head) * kv.d + i];
+  return PageView{kv.pages[s][position / page_positions], kv.dtype, kv.kv_heads, kv.d}.value(
+      head, position % page_positions, i);
+}
 
 /// Plain loops; also the kernel of every SIMD level, since it only moves bytes.
 void append_ref(const AppendArgs& a);
 
-template <class Real>
-void attention_ref(const AttentionArgs& a) {
+template <class Real, class Number = float>
+void attention_ref(const AttentionArgsOf<Number>& a) {
   const std::int64_t d = a.kv->d, group = a.heads / a.kv->kv_heads;
   std::vector<Real> p;
   for (std::size_t s = 0; s < a.segments.size(); ++s) {
@@ -109,7 +129,8 @@ void attention_ref(const AttentionArgs& a) {
       for (std::int64_t j = 0; j < seen; ++j) {
         Real score = 0;
         for (std::int64_t i = 0; i < d; ++i) {
-          score += static_cast<Real>(a.q[at + i]) * static_cast<Real>(key_at(*a.kv, segment, s, h / group, j, i));
+          score +=
+              static_cast<Real>(a.q[at + i]) * static_cast<Real>(key_at<Number>(*a.kv, segment, s, h / group, j, i));
         }
         p[static_cast<std::size_t>(j)] = score * static_cast<Real>(a.scale);
         top = std::max(top, p[static_cast<std::size_t>(j)]);
@@ -118,11 +139,72 @@ void attention_ref(const AttentionArgs& a) {
       for (std::int64_t i = 0; i < d; ++i) {
         Real y = 0;
         for (std::int64_t j = 0; j < seen; ++j) {
-          y += p[static_cast<std::size_t>(j)] * static_cast<Real>(value_at(*a.kv, segment, s, h / group, j, i));
+          y += p[static_cast<std::size_t>(j)] * static_cast<Real>(value_at<Number>(*a.kv, segment, s, h / group, j, i));
         }
-        a.y[at + i] = static_cast<float>(y / sum);
+        a.y[at + i] = static_cast<Number>(y / sum);
       }
     }
+  }
+}
+
+template <class Number>
+struct AttentionBackwardArgsOf {
+  static constexpr Op op{"attention_backward"};
+  const Number* q;   // [T, heads, d]
+  const Number* k;   // [T, kv_heads, d]
+  const Number* v;   // [T, kv_heads, d]
+  const Number* dy;  // [T, heads, d]
+  Number* dq;        // [T, heads, d], zeros; and so on
+  Number* dk;
+  Number* dv;
+  std::span<const Segment> segments;
+  std::int64_t heads, kv_heads, d;
+  float scale;
+};
+using AttentionBackwardArgs = AttentionBackwardArgsOf<float>;
+
+/// One key/value head of one segment.
+template <class Number>
+void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a, const Segment& segment, std::int64_t head) {
+  const std::int64_t d = a.d, group = a.heads / a.kv_heads;
+  const auto kv_row = [&](std::int64_t j) { return ((segment.begin + j) * a.kv_heads + head) * d; };
+  const auto dot = [&](const Number* x, const Number* y) {
+    double s = 0;
+    for (std::int64_t i = 0; i < d; ++i) s += static_cast<double>(x[i]) * static_cast<double>(y[i]);
+    return s;
+  };
+  std::vector<double> p(static_cast<std::size_t>(segment.count)), dp(p);
+  for (std::int64_t row = 0; row < segment.count * group; ++row) {
+    const std::int64_t t = row / group, at = ((segment.begin + t) * a.heads + head * group + row % group) * d;
+    double top = -std::numeric_limits<double>::infinity(), sum = 0, mean = 0;
+    for (std::int64_t j = 0; j <= t; ++j) {
+      p[static_cast<std::size_t>(j)] = dot(a.q + at, a.k + kv_row(j)) * static_cast<double>(a.scale);
+      top = std::max(top, p[static_cast<std::size_t>(j)]);
+    }
+    for (std::int64_t j = 0; j <= t; ++j)
+      sum += p[static_cast<std::size_t>(j)] = std::exp(p[static_cast<std::size_t>(j)] - top);
+    for (std::int64_t j = 0; j <= t; ++j) {
+      const auto n = static_cast<std::size_t>(j);
+      p[n] /= sum;
+      dp[n] = dot(a.dy + at, a.v + kv_row(j));
+      mean += p[n] * dp[n];
+    }
+    for (std::int64_t j = 0; j <= t; ++j) {
+      const auto n = static_cast<std::size_t>(j);
+      const double ds = p[n] * (dp[n] - mean) * static_cast<double>(a.scale);
+      for (std::int64_t i = 0; i < d; ++i) {
+        a.dq[at + i] += static_cast<Number>(ds * static_cast<double>(a.k[kv_row(j) + i]));
+        a.dk[kv_row(j) + i] += static_cast<Number>(ds * static_cast<double>(a.q[at + i]));
+        a.dv[kv_row(j) + i] += static_cast<Number>(p[n] * static_cast<double>(a.dy[at + i]));
+      }
+    }
+  }
+}
+
+template <class Number>
+void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a) {
+  for (const Segment& segment : a.segments) {
+    for (std::int64_t head = 0; head < a.kv_heads; ++head) attention_backward_ref(a, segment, head);
   }
 }
 

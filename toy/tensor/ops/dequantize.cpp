@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <vector>
 
 #include "toy/tensor/error.h"
 
@@ -144,6 +145,16 @@ void dequantize_row(DType dtype, const std::byte* source, std::span<float> row) 
     default:
       fail("cannot compute with {} weights, expected F32, F16, BF16, Q8_0, Q4_0 or Q6_K", name(dtype));
   }
+}
+
+void dequantize_row(DType dtype, const std::byte* source, std::span<double> row) {
+  if (dtype == DType::F64) {
+    std::memcpy(row.data(), source, row.size_bytes());
+    return;
+  }
+  std::vector<float> narrow(row.size());
+  dequantize_row(dtype, source, std::span<float>(narrow));
+  std::copy(narrow.begin(), narrow.end(), row.begin());
 }
 
 void quantize_row(DType dtype, std::span<const float> row, std::byte* target) {

@@ -35,6 +35,9 @@ bool can_compute(DType dtype);
 /// Errors: a type that cannot be computed.
 void dequantize_row(DType dtype, const std::byte* source, std::span<float> row);
 
+/// The same for rows of doubles; F64 is copied.
+void dequantize_row(DType dtype, const std::byte* source, std::span<double> row);
+
 /// Rounds row.size() floats to `dtype` (F32, F16, BF16, Q8_0, Q4_0), by the reference quantizers of GGUF.
 void quantize_row(DType dtype, std::span<const float> row, std::byte* target);
 

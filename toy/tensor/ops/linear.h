@@ -18,7 +18,9 @@ struct LinearWeight {
 };
 
 /// y_i = x W_i^T + b_i for weights that share their input.
-/// x [T, K] F32, W_i [N_i, K], b_i [N_i] -> y_i [T, N_i] F32. Errors: widths that differ.
+/// x [..., K] F32, W_i [N_i, K], b_i [N_i] -> y_i [..., N_i] F32; or all F64. Errors: widths that differ.
+/// Gradients: dx = sum_i dy_i W_i, dW_i = dy_i^T x, db_i = sum of dy_i's rows. A block weight is dequantized for dx; it
+/// has no gradient of its own.
 /// Block weights (Q8_0, Q4_0, Q6_K) multiply x rounded to int8 in blocks of 32; every other type multiplies in f32.
 /// Each y[t, n] takes k = 0..K-1 in order, whatever T is.
 std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weights);
@@ -26,7 +28,8 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});
 
 /// Arguments of the kernel.
-struct LinearArgs {
+template <class Number>
+struct LinearArgsOf {
   static constexpr Op op{"linear"};
   static constexpr int max_weights = 4;
   struct Output {
@@ -34,33 +37,34 @@ struct LinearArgs {
     DType dtype;
     Layout layout;
     std::int64_t N;
-    const float* bias;  // [N] or null
-    float* y;           // [T, N]
+    const Number* bias;  // [N] or null
+    Number* y;           // [T, N]
   };
-  const float* x;  // [T, K]
+  const Number* x;  // [T, K]
   std::int64_t T, K;
   int count;
   std::array<Output, max_weights> outputs;
   std::byte* scratch;  // linear_scratch(T, K) bytes, for x rounded to int8; null when no weight has blocks
 };
+using LinearArgs = LinearArgsOf<float>;
 
 /// Bytes for x [T, K] as int8 with one F32 scale per 32 elements.
 constexpr std::int64_t linear_scratch(std::int64_t T, std::int64_t K) { return T * (K + K / 32 * 4); }
 
 /// The formula on weights in rows, dequantized exactly; documentation and oracle. Real: float or double.
-template <class Real>
-void linear_ref(const LinearArgs& a) {
-  std::vector<float> row(static_cast<std::size_t>(a.K));
+template <class Real, class Number = float>
+void linear_ref(const LinearArgsOf<Number>& a) {
+  std::vector<Number> row(static_cast<std::size_t>(a.K));
   for (const auto& out : std::span(a.outputs).first(static_cast<std::size_t>(a.count))) {
     for (std::int64_t n = 0; n < out.N; ++n) {
-      dequantize_row(out.dtype, out.weight + n * bytes_of(out.dtype, a.K), row);
+      dequantize_row(out.dtype, out.weight + n * bytes_of(out.dtype, a.K), std::span<Number>(row));
       for (std::int64_t t = 0; t < a.T; ++t) {
         Real y = 0;
         for (std::int64_t k = 0; k < a.K; ++k) {
           y += static_cast<Real>(a.x[t * a.K + k]) * static_cast<Real>(row[static_cast<std::size_t>(k)]);
         }
         if (out.bias != nullptr) y += static_cast<Real>(out.bias[n]);
-        out.y[t * out.N + n] = static_cast<float>(y);
+        out.y[t * out.N + n] = static_cast<Number>(y);
       }
     }
   }

@@ -14,18 +14,25 @@ Tensor angles(const Tensor& positions, const Tensor& frequencies, float scale) {
   return y;
 }
 
-Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairing) {
+Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairing, bool back) {
   const OpInfo& op = RopeArgs::op.info();
-  shape_rule(op, x.shape().rank() == 2 && x.dtype() == DType::F32 && d > 0 && x.width() % d == 0,
-             "expected x [T, heads * d] F32", {&x, &angles});
+  shape_rule(op, x.shape().rank() == 2 && is_number(x) && d > 0 && x.width() % d == 0,
+             "expected x [T, heads * d], F32 or F64", {&x, &angles});
   shape_rule(op, angles.shape().rank() == 2 && angles.rows() == x.rows() && angles.width() <= d,
              "expected angles [T, R] with R <= d", {&x, &angles});
-  Tensor y = Tensor::empty(x.device(), x.shape());
+  Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   const std::string_view pairs = pairing == Pairing::interleaved ? "interleaved" : "halves";
-  run<RopeArgs>(
-      {x.data<float>(), angles.data<float>(), y.data<float>(), x.rows(), x.width() / d, d, angles.width(), pairing},
-      {&x, &angles}, {&y, 1}, {{"pairing", pairs}, {"d", d}}, 3.0 * static_cast<double>(x.shape().elements()));
-  return y;
+  with_number(x.dtype(), [&]<class Number>(Number) {
+    run<RopeArgsOf<Number>>({x.data<Number>(), angles.data<float>(), y.data<Number>(), x.rows(), x.width() / d, d,
+                             angles.width(), pairing, back},
+                            {&x, &angles}, {&y, 1}, {{"pairing", pairs}, {"d", d}},
+                            3.0 * static_cast<double>(x.shape().elements()));
+  });
+  return differentiate({&x}, y, [&] {
+    return [angles, d, pairing, back](std::span<const Tensor> dy) {
+      return std::vector{rope(dy[0], angles, d, pairing, !back)};
+    };
+  });
 }
 
 }  // namespace toy

@@ -15,8 +15,9 @@ enum class Pairing : std::uint8_t { interleaved, halves };
 Tensor angles(const Tensor& positions, const Tensor& frequencies, float scale);
 
 /// Rotates each head's first R elements by the row's angles (Su et al. 2021, eq. 34); the rest passes through.
-/// x [T, heads * d], angles [T, R], R <= d -> [T, heads * d].
-Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairing);
+/// x [T, heads * d] F32 or F64, angles [T, R] F32, R <= d -> [T, heads * d]. `back` turns the other way, which is
+/// the gradient.
+Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairing, bool back = false);
 
 struct AnglesArgs {
   static constexpr Op op{"angles"};
@@ -27,14 +28,17 @@ struct AnglesArgs {
   float scale;
 };
 
-struct RopeArgs {
+template <class Number>
+struct RopeArgsOf {
   static constexpr Op op{"rope"};
-  const float* x;       // [T, heads, d]
+  const Number* x;      // [T, heads, d]
   const float* angles;  // [T, R]
-  float* y;             // [T, heads, d]
+  Number* y;            // [T, heads, d]
   std::int64_t T, heads, d, R;
   Pairing pairing;
+  bool back = false;  // by the negative angles
 };
+using RopeArgs = RopeArgsOf<float>;
 
 /// Also the kernel of every SIMD level: it runs once a step, and double keeps long contexts exact.
 template <class Real>
@@ -49,21 +53,21 @@ void angles_ref(const AnglesArgs& a) {
   }
 }
 
-template <class Real>
-void rope_ref(const RopeArgs& a) {
+template <class Real, class Number = float>
+void rope_ref(const RopeArgsOf<Number>& a) {
   const std::int64_t half = a.R / 2;
   for (std::int64_t row = 0; row < a.T * a.heads; ++row) {
-    const float* x = a.x + row * a.d;
-    float* y = a.y + row * a.d;
+    const Number* x = a.x + row * a.d;
+    Number* y = a.y + row * a.d;
     const float* cosine = a.angles + row / a.heads * a.R;
     const float* sine = cosine + half;
     for (std::int64_t i = 0; i < half; ++i) {
       const std::int64_t first = a.pairing == Pairing::interleaved ? 2 * i : i;
       const std::int64_t second = a.pairing == Pairing::interleaved ? 2 * i + 1 : i + half;
-      const Real c = static_cast<Real>(cosine[i]), s = static_cast<Real>(sine[i]);
+      const Real c = static_cast<Real>(cosine[i]), s = static_cast<Real>(a.back ? -sine[i] : sine[i]);
       const Real u = static_cast<Real>(x[first]), v = static_cast<Real>(x[second]);
-      y[first] = static_cast<float>(u * c - v * s);
-      y[second] = static_cast<float>(u * s + v * c);
+      y[first] = static_cast<Number>(u * c - v * s);
+      y[second] = static_cast<Number>(u * s + v * c);
     }
     for (std::int64_t i = a.R; i < a.d; ++i) y[i] = x[i];
   }

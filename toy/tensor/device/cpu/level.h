@@ -9,8 +9,12 @@
 #include "toy/tensor/device.h"
 
 namespace toy {
-struct LinearArgs;
-struct GatherArgs;
+template <class Number>
+struct LinearArgsOf;
+using LinearArgs = LinearArgsOf<float>;
+template <class Number>
+struct GatherArgsOf;
+using GatherArgs = GatherArgsOf<float>;
 }  // namespace toy
 
 namespace toy::cpu {

@@ -95,17 +95,18 @@ inline void rope(const RopeArgs& a, const Team& team) {
     float* y = a.y + row * a.d;
     const float* c = a.angles + row / a.heads * a.R;
     const float* s = c + half;
+    const float turn = a.back ? -1.0f : 1.0f;
     if (a.pairing == Pairing::interleaved) {
       for (std::int64_t i = 0; i < half; ++i) {
         const float u = x[2 * i], v = x[2 * i + 1];
-        y[2 * i] = u * c[i] - v * s[i];
-        y[2 * i + 1] = u * s[i] + v * c[i];
+        y[2 * i] = u * c[i] - v * (turn * s[i]);
+        y[2 * i + 1] = u * (turn * s[i]) + v * c[i];
       }
     } else {
       for (std::int64_t i = 0; i < half; ++i) {
         const float u = x[i], v = x[i + half];
-        y[i] = u * c[i] - v * s[i];
-        y[i + half] = u * s[i] + v * c[i];
+        y[i] = u * c[i] - v * (turn * s[i]);
+        y[i + half] = u * (turn * s[i]) + v * c[i];
       }
     }
     for (std::int64_t i = a.R; i < a.d; ++i) y[i] = x[i];

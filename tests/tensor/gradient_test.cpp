@@ -1,0 +1,318 @@
+// Gradients: of every op along a random direction in double, on every level against double, and of the tape.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+#include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/ops/add.h"
+#include "toy/tensor/ops/elementwise.h"
+#include "toy/tensor/ops/gather.h"
+#include "toy/tensor/ops/layout.h"
+#include "toy/tensor/ops/linear.h"
+#include "toy/tensor/ops/reduce.h"
+#include "toy/tensor/ops/rope.h"
+#include "toy/tensor/tape.h"
+
+#include "tests/tensor/op_cases.h"
+
+namespace toy {
+namespace {
+
+using test::OpCase;
+
+using Numbers = std::vector<std::vector<double>>;
+
+Numbers random_inputs(const OpCase& c, std::uint32_t seed, double shift) {
+  std::mt19937 generator(seed);
+  std::normal_distribution<double> normal;
+  Numbers all;
+  for (const Shape& shape : c.shapes) {
+    std::vector<double> x(static_cast<std::size_t>(shape.elements()));
+    for (double& v : x) v = normal(generator) + shift;
+    all.push_back(std::move(x));
+  }
+  return all;
+}
+
+/// The inputs on a device, as F32 or F64, each wanting its gradient.
+std::vector<Tensor> tensors(Device& device, const OpCase& c, const Numbers& numbers, DType dtype) {
+  std::vector<Tensor> all;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::vector<float> narrow(numbers[i].begin(), numbers[i].end());
+    all.push_back(dtype == DType::F64 ? Tensor::of(device, c.shapes[i], std::span<const double>(numbers[i]))
+                                      : Tensor::of(device, c.shapes[i], std::span<const float>(narrow)));
+    all.back().set_requires_grad(true);
+  }
+  return all;
+}
+
+std::vector<double> values(const Tensor& x) {
+  if (x.dtype() == DType::F64) return {x.values<double>().begin(), x.values<double>().end()};
+  return {x.values<float>().begin(), x.values<float>().end()};
+}
+
+double dot(const std::vector<double>& a, const std::vector<double>& b) {
+  double s = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) s += a[i] * b[i];
+  return s;
+}
+
+/// A direction in the output, the same for every run of the case.
+std::vector<double> output_direction(std::int64_t n) {
+  std::mt19937 generator(99);
+  std::normal_distribution<double> normal;
+  std::vector<double> u(static_cast<std::size_t>(n));
+  for (double& v : u) v = normal(generator);
+  return u;
+}
+
+struct Result {
+  std::vector<double> y;
+  Numbers gradients;
+};
+
+Result run_case(Device& device, const OpCase& c, const Numbers& numbers, DType dtype, bool plain = false) {
+  Tape tape(device);
+  const std::vector<Tensor> x = tensors(device, c, numbers, dtype);
+  const Tensor y = plain ? c.plain(x) : c.f(x);
+  const std::vector<double> u = output_direction(y.shape().elements());
+  const std::vector<float> narrow(u.begin(), u.end());
+  tape.backward(y, dtype == DType::F64 ? Tensor::of(device, y.shape(), std::span<const double>(u))
+                                       : Tensor::of(device, y.shape(), std::span<const float>(narrow)));
+  Result r{values(y), {}};
+  for (const Tensor& t : x) {
+    EXPECT_TRUE(tape.gradient(t)) << c.op << ": an input has no gradient";
+    r.gradients.push_back(tape.gradient(t) ? values(tape.gradient(t)) : std::vector<double>{});
+  }
+  return r;
+}
+
+void expect_close(const std::vector<double>& found, const std::vector<double>& expected, double tolerance,
+                  const std::string& what) {
+  ASSERT_EQ(found.size(), expected.size()) << what;
+  double top = 0, error = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    top = std::max(top, std::fabs(expected[i]));
+    error = std::isnan(found[i]) ? INFINITY : std::max(error, std::fabs(found[i] - expected[i]));
+  }
+  EXPECT_LE(error, tolerance * std::max(top, 1e-3)) << what;
+}
+
+TEST(Gradient, EveryOpAlongARandomDirection) {
+  CpuDevice device({.threads = 2});
+  for (const OpCase& c : test::op_cases()) {
+    const Numbers x = random_inputs(c, 1, c.shift), direction = random_inputs(c, 2, 0);
+    const Result r = run_case(device, c, x, DType::F64);
+    const std::vector<double> u = output_direction(static_cast<std::int64_t>(r.y.size()));
+    double expected = 0, size = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      expected += dot(r.gradients[i], direction[i]);
+      size += std::sqrt(dot(r.gradients[i], r.gradients[i]));
+    }
+    const auto along = [&](double step) {
+      Numbers moved = x;
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        for (std::size_t j = 0; j < x[i].size(); ++j) moved[i][j] += step * direction[i][j];
+      }
+      return dot(values(c.f(tensors(device, c, moved, DType::F64))), u);
+    };
+    const double h = 1e-5, found = (along(h) - along(-h)) / (2 * h);
+    EXPECT_NEAR(found, expected, 1e-7 * (1 + size)) << c.op << " " << c.shapes[0].str();
+    EXPECT_GT(size, 1e-3) << c.op << ": a gradient of nothing shows nothing";
+  }
+}
+
+TEST(Gradient, FusedOpsAreTheirPlainOps) {
+  CpuDevice device({.threads = 2});
+  for (const OpCase& c : test::op_cases()) {
+    if (!c.plain) continue;
+    const Numbers x = random_inputs(c, 3, c.shift);
+    const Result fused = run_case(device, c, x, DType::F64), plain = run_case(device, c, x, DType::F64, true);
+    expect_close(fused.y, plain.y, 1e-10, c.op);
+    for (std::size_t i = 0; i < x.size(); ++i) expect_close(fused.gradients[i], plain.gradients[i], 1e-10, c.op);
+  }
+}
+
+TEST(Gradient, EveryLevelAgreesWithDouble) {
+  CpuDevice exact({.threads = 2, .simd_level = "ref"});
+  for (const OpCase& c : test::op_cases()) {
+    const Numbers x = random_inputs(c, 4, c.shift);
+    const Result expected = run_case(exact, c, x, DType::F64);
+    for (const std::string_view level : cpu_levels()) {
+      CpuDevice device({.threads = 2, .simd_level = std::string(level)});
+      const Result found = run_case(device, c, x, DType::F32);
+      const std::string what = c.op + " " + c.shapes[0].str() + " on " + std::string(level);
+      expect_close(found.y, expected.y, c.tolerance, what);
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        expect_close(found.gradients[i], expected.gradients[i], c.tolerance, what);
+      }
+    }
+  }
+}
+
+TEST(Gradient, SameBytesForAnyNumberOfThreads) {
+  for (const OpCase& c : test::op_cases()) {
+    const Numbers x = random_inputs(c, 5, c.shift);
+    CpuDevice one({.threads = 1});
+    const Result expected = run_case(one, c, x, DType::F32);
+    for (const int threads : {2, 3}) {
+      CpuDevice device({.threads = threads});
+      const Result found = run_case(device, c, x, DType::F32);
+      EXPECT_EQ(found.y, expected.y) << c.op << " " << threads;
+      EXPECT_EQ(found.gradients, expected.gradients) << c.op << " " << threads;
+    }
+  }
+}
+
+TEST(Gradient, EveryOpThatHasOneHasACase) {
+  std::set<std::string> covered;
+  for (const OpCase& c : test::op_cases()) covered.insert(c.op);
+  for (const OpInfo& op : op_table) EXPECT_EQ(covered.contains(std::string(op.name)), op.has_gradient) << op.name;
+}
+
+TEST(Gradient, EveryOpHasAKernelForBothNumberTypes) {
+  CpuDevice device;
+  const std::set<std::string_view> one_type{"angles", "append"};
+  for (std::size_t i = 0; i < op_count; ++i) {
+    EXPECT_TRUE(device.kernels().has(i)) << op_table[i].name;
+    EXPECT_EQ(device.kernels().has(i + op_count), !one_type.contains(op_table[i].name)) << op_table[i].name;
+  }
+}
+
+Tensor leaf(Device& device, Shape shape, const std::vector<double>& x) {
+  Tensor t = Tensor::of(device, shape, std::span<const double>(x));
+  t.set_requires_grad(true);
+  return t;
+}
+
+TEST(Tape, AnOpWithoutAGradientRefusesAnInputThatWantsOne) {
+  CpuDevice device;
+  const std::vector<float> ones(4, 1);
+  const std::vector<std::int32_t> at{0, 1};
+  Tensor frequencies = Tensor::of(device, {4}, std::span<const float>(ones));
+  frequencies.set_requires_grad(true);
+  const Tensor positions = Tensor::of(device, {2}, std::span<const std::int32_t>(at));
+  EXPECT_NO_THROW(angles(positions, frequencies, 1));
+  const Tape tape(device);
+  EXPECT_THROW(angles(positions, frequencies, 1), Error);
+}
+
+TEST(Tape, BlockWeightsPassTheGradientThroughAndHaveNone) {
+  CpuDevice device({.threads = 1, .simd_level = "ref"});
+  std::mt19937 generator(7);
+  std::normal_distribution<float> normal;
+  std::vector<float> w(6 * 64), x(3 * 64);
+  for (float& v : w) v = normal(generator);
+  for (float& v : x) v = normal(generator);
+  for (const DType dtype : {DType::F16, DType::BF16, DType::Q8_0, DType::Q4_0}) {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(bytes_of(dtype, 6 * 64)));
+    for (std::size_t n = 0; n < 6; ++n) {
+      quantize_row(dtype, std::span(w).subspan(n * 64, 64),
+                   bytes.data() + n * static_cast<std::size_t>(bytes_of(dtype, 64)));
+    }
+    for (const std::string_view level : cpu_levels()) {
+      CpuDevice here({.threads = 1, .simd_level = std::string(level)});
+      Tensor W = Tensor::over(here, {6, 64}, dtype, bytes, nullptr);
+      std::vector<float> exact(6 * 64);
+      for (std::size_t n = 0; n < 6; ++n) {
+        dequantize_row(dtype, bytes.data() + n * static_cast<std::size_t>(bytes_of(dtype, 64)),
+                       std::span<float>(exact).subspan(n * 64, 64));
+      }
+      Tensor in = Tensor::of(here, {3, 64}, std::span<const float>(x));
+      in.set_requires_grad(true);
+      Tape tape(here);
+      tape.backward(sum(linear(in, here.prepare(W))));
+      const Tensor found = tape.gradient(in);
+      for (std::size_t k = 0; k < 64; ++k) {
+        float expected = 0;
+        for (std::size_t n = 0; n < 6; ++n) expected += exact[n * 64 + k];
+        EXPECT_NEAR(found.data<float>()[k], expected, 1e-5) << name(dtype) << " " << level;
+      }
+      W.set_requires_grad(true);
+      EXPECT_THROW(linear(in, W), Error) << name(dtype);
+    }
+  }
+}
+
+TEST(Tape, PartsAndShapesOfAValueAddUpInIt) {
+  CpuDevice device;
+  Tape tape(device);
+  const Tensor x = leaf(device, {3, 2}, {1, 2, 3, 4, 5, 6});
+  const Tensor y = sum(x.slice(1, 2) * x.slice(0, 2)) + sum(x.reshape({6}));
+  tape.backward(y);
+  EXPECT_EQ(values(tape.gradient(x)), (std::vector<double>{4, 5, 7, 9, 4, 5}));
+  EXPECT_EQ(values(tape.gradient(x.slice(1, 1))), (std::vector<double>{7, 9}));
+}
+
+TEST(Tape, LeavesAddUpOverPassesUntilCleared) {
+  CpuDevice device;
+  Tape tape(device);
+  const Tensor x = leaf(device, {2}, {3, 5});
+  tape.backward(sum(x * x));
+  tape.backward(sum(x));
+  EXPECT_EQ(values(tape.gradient(x)), (std::vector<double>{7, 11}));
+  tape.clear();
+  EXPECT_FALSE(tape.gradient(x));
+}
+
+TEST(Tape, AGradientSharedByTwoInputsIsNotWrittenTo) {
+  CpuDevice device;
+  Tape tape(device);
+  const Tensor a = leaf(device, {1}, {3}), b = leaf(device, {1}, {4});
+  tape.backward(sum(a + b) + sum(a * a));
+  EXPECT_EQ(values(tape.gradient(a)), std::vector<double>{7});
+  EXPECT_EQ(values(tape.gradient(b)), std::vector<double>{1});
+}
+
+TEST(Tape, RecomputingGivesTheSameBytes) {
+  CpuDevice device;
+  const auto f = [](const Tensor& w) { return [w](const Tensor& x) { return tanh(x * w) * exp(w); }; };
+  const auto gradients = [&](bool again) {
+    Tape tape(device);
+    const Tensor x = leaf(device, {3}, {0.1, -0.2, 0.3}), w = leaf(device, {3}, {1, 2, -1});
+    const Tensor h = x * x;
+    tape.backward(sum(again ? tape.recompute(h, f(w)) * x : f(w)(h) * x));
+    return std::pair{values(tape.gradient(x)), values(tape.gradient(w))};
+  };
+  EXPECT_EQ(gradients(true), gradients(false));
+}
+
+TEST(Tape, RecordsNothingWhilePausedOrWithoutATape) {
+  CpuDevice device;
+  const Tensor x = leaf(device, {1}, {3});
+  EXPECT_FALSE((x * x).requires_grad());
+  Tape tape(device);
+  {
+    const Tape::Pause pause(tape);
+    EXPECT_FALSE((x * x).requires_grad());
+  }
+  EXPECT_TRUE((x * x).requires_grad());
+  EXPECT_THROW(Tape second(device), Error);
+  EXPECT_THROW(tape.backward(Tensor::zeros(device, {1}, DType::F64)), Error);
+  EXPECT_THROW(tape.backward(broadcast_to(x, {2})), Error);
+}
+
+TEST(Tape, APreparedWeightIsReadByNoOpThatExpectsRows) {
+  CpuDevice device;
+  const std::vector<float> ones(64 * 64, 1);
+  const Tensor w = device.prepare(Tensor::of(device, {64, 64}, std::span<const float>(ones)));
+  if (w.storage().layout == Layout::rows) GTEST_SKIP() << "this level keeps rows";
+  EXPECT_NO_THROW(linear(Tensor::of(device, {64, 64}, std::span<const float>(ones)), w));
+  EXPECT_THROW(w + w, Error);
+}
+
+TEST(Tape, ShapesThatDoNotFitAreNamed) {
+  CpuDevice device;
+  const Tensor a = leaf(device, {2, 3}, std::vector<double>(6)), b = leaf(device, {2}, {1, 2});
+  try {
+    add(a, b);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "add: axes differ and neither is 1 (found F64 [2, 3], F64 [2])");
+  }
+}
+
+}  // namespace
+}  // namespace toy

@@ -1,0 +1,17 @@
+// The size of a gradient.
+#pragma once
+
+#include <span>
+
+#include "toy/tensor/tensor.h"
+
+namespace toy {
+
+/// sqrt of the sum of squares over all gradients; empty ones do not count.
+double global_norm(std::span<const Tensor> gradients);
+
+/// Replaces all gradients by min(1, most / (norm + 1e-6)) times themselves (Pascanu et al. 2013). Returns the norm
+/// before.
+double clip_global_norm(std::span<Tensor> gradients, double most);
+
+}  // namespace toy
