@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <map>
@@ -123,6 +124,10 @@ class Training : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(Training, LossAndEveryGradientOnEveryLevel) {
+  const auto& known = golden_->tensors();
+  if (std::none_of(known.begin(), known.end(), [](const auto& t) { return t.name.starts_with("grad."); })) {
+    GTEST_SKIP() << "the trimmed data of " << GetParam() << " has no gradients; set TOY_REFERENCE";
+  }
   const GgufFile file = GgufFile::open(folder_ / "model.gguf");
   for (const std::string_view level : cpu_levels()) {
     CpuDevice device({.threads = 2, .simd_level = std::string(level)});
