@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "toy/models/create.h"
 #include "toy/train/random.h"
 
 namespace toy {
@@ -76,22 +75,29 @@ Metadata model_metadata(const ModelConfig& config, const Vocabulary& vocabulary,
   return m;
 }
 
-std::unique_ptr<Model> initialized_model(const Metadata& metadata, Device& device, std::uint64_t seed) {
-  const bool biases = is_gpt2(metadata);
-  auto model = new_model(metadata, device, [&](std::string_view name) { return biases && name.ends_with(".bias"); });
+Wanted optional_parameters(const Metadata& metadata) {
+  return [biases = is_gpt2(metadata)](std::string_view name) { return biases && name.ends_with(".bias"); };
+}
+
+void first_values(const Parameter& p, std::size_t index, const Metadata& metadata, std::uint64_t seed) {
   constexpr double deviation = 0.02;
-  const double residual = biases ? deviation / std::sqrt(2 * static_cast<double>(model->sizes().L)) : deviation;
-  std::uint64_t stream = 0;
-  for (const Parameter& p : parameters(*model)) {
-    Random random(seed, ++stream);
-    const auto values = p.value.values<float>();
-    if (p.value.shape().rank() >= 2) {
-      const double width = feeds_residual(p.name) ? residual : deviation;
-      for (float& x : values) x = static_cast<float>(width * random.normal());
-    } else if (p.name.ends_with(".weight")) {
-      std::ranges::fill(values, 1.0F);
-    }
+  const auto values = p.value.values<float>();
+  if (p.value.shape().rank() < 2) {
+    std::ranges::fill(values, p.name.ends_with(".weight") ? 1.0F : 0.0F);
+    return;
   }
+  double width = deviation;
+  if (is_gpt2(metadata) && feeds_residual(p.name)) {
+    width /= std::sqrt(2.0 * static_cast<double>(metadata.get<std::uint32_t>("gpt2.block_count")));
+  }
+  Random random(seed, index + 1);
+  for (float& x : values) x = static_cast<float>(width * random.normal());
+}
+
+std::unique_ptr<Model> initialized_model(const Metadata& metadata, Device& device, std::uint64_t seed) {
+  auto model = new_model(metadata, device, optional_parameters(metadata));
+  const std::vector<Parameter> all = parameters(*model);
+  for (std::size_t i = 0; i < all.size(); ++i) first_values(all[i], i, metadata, seed);
   return model;
 }
 

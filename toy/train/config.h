@@ -5,7 +5,7 @@
 #include <string>
 
 #include "toy/io/metadata.h"
-#include "toy/models/model.h"
+#include "toy/models/create.h"
 #include "toy/text/vocabulary.h"
 
 namespace toy {
@@ -34,5 +34,11 @@ Metadata model_metadata(const ModelConfig& config, const Vocabulary& vocabulary,
 /// deviation of what is added to the residual stream by sqrt(2 L) (Radford et al. 2019); its Linear maps have biases.
 /// Llama and GPT-2 are tied: the embedding is the head. Errors: as resolved().
 std::unique_ptr<Model> initialized_model(const Metadata& metadata, Device& device, std::uint64_t seed);
+
+/// The first values of the parameter that is number `index` of the model's list, written into p.value.
+void first_values(const Parameter& p, std::size_t index, const Metadata& metadata, std::uint64_t seed);
+
+/// Which optional parameters a new model of this architecture has.
+Wanted optional_parameters(const Metadata& metadata);
 
 }  // namespace toy

@@ -2,6 +2,7 @@
 
 #include "toy/io/gguf.h"
 #include "toy/text/train_bpe.h"
+#include "toy/train/estimate.h"
 
 namespace toy {
 
@@ -42,9 +43,16 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
 Training FromScratch::realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens,
                               const Progress& progress) const {
   options.check();
+  (void)model.resolved();
+  return realize(device, corpus, make_vocabulary(corpus, progress), tokens, progress);
+}
+
+Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabulary& words,
+                              const std::filesystem::path& tokens, const Progress& progress) const {
+  options.check();
   const ModelConfig shape = model.resolved();
-  const Vocabulary words = make_vocabulary(corpus, progress);
   Metadata metadata = model_metadata(shape, words, name);
+  require_memory(training_memory(metadata, options, shape.context, corpus.bytes()));
   Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
   TokenData data = encode(tokenizer, corpus, tokens, progress);
   auto made = initialized_model(metadata, device, options.seed);

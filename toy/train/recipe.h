@@ -38,6 +38,9 @@ struct FromScratch {
   /// options that do not fit each other or the corpus, cancelled.
   Training realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens = {},
                    const Progress& progress = {}) const;
+  /// The same with a vocabulary that is there already, in memory.
+  Training realize(Device& device, const Corpus& corpus, const Vocabulary& words,
+                   const std::filesystem::path& tokens = {}, const Progress& progress = {}) const;
   /// The vocabulary alone.
   Vocabulary make_vocabulary(const Corpus& corpus, const Progress& progress = {}) const;
 };

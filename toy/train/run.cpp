@@ -202,7 +202,7 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
     summary.tokens_per_second =
         static_cast<double>(made * o.batch * o.accumulate * training_->context()) / seconds;
   }
-  const bool at_checkpoint = made == 0 && progress_.step == training_->steps() && first > 0;
+  const bool at_checkpoint = progress_.step == training_->steps() && progress_.step > 0;
   const bool interrupted = summary.end == RunSummary::End::interrupted;
   if (!interrupted && !latest_validation_) {
     latest_validation_ = training_->validation_loss(config_.options.eval_windows);

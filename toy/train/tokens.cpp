@@ -97,14 +97,13 @@ std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<co
   }
   if (ids.empty()) refuse("the corpus is empty: no document has any text");
   const bool wide = tokenizer.size() > 1 << 16;
-  std::vector<std::byte> bytes;
-  bytes.reserve(header_bytes + 8 * starts.size() + (wide ? 4 : 2) * ids.size());
+  std::vector<std::byte> bytes(header_bytes + 8 * starts.size() + (wide ? 4 : 2) * ids.size());
+  std::memcpy(bytes.data(), magic.data(), magic.size());
+  std::byte* at = bytes.data() + magic.size();
   const auto put = [&](const auto& value) {
-    const auto raw = std::as_bytes(std::span(&value, 1));
-    bytes.insert(bytes.end(), raw.begin(), raw.end());
+    std::memcpy(at, &value, sizeof value);
+    at += sizeof value;
   };
-  const auto text = std::as_bytes(std::span(magic));
-  bytes.insert(bytes.end(), text.begin(), text.end());
   put(static_cast<std::uint32_t>(wide ? 4 : 2));
   put(static_cast<std::uint32_t>(tokenizer.size()));
   put(static_cast<std::uint64_t>(ids.size()));

@@ -106,7 +106,7 @@ StepResult Training::step() {
   result.step = steps() + 1;
   result.rate = optimizer_->learning_rate();
   result.tokens = options_.batch * options_.accumulate * context_;
-  device().begin_step();
+  const DeviceStep memory(device());
   {
     Tape tape(device());
     result.loss = forward_backward(tape);
@@ -127,7 +127,6 @@ StepResult Training::step() {
     }
     optimizer_->step(gradients);
   }
-  device().end_step();
   return result;
 }
 
@@ -158,15 +157,13 @@ std::optional<double> Training::validation_loss(std::int64_t most_windows, const
            std::min(context_, parts_.tokens.size() - 1 - place(i)) == length) {
       starts.push_back(place(i++));
     }
-    device().begin_step();
-    {
-      const Examples e = examples(parts_.tokens, starts, length, options_.documents);
-      const auto counted = static_cast<double>(e.targets.size() - std::ranges::count(e.targets, -1));
-      Context ctx(device(), e.batch);
-      sum += counted * value_of(model().loss(model().forward(ctx), targets_of(device(), e)));
-      count += counted;
-    }
-    device().end_step();
+    const DeviceStep memory(device());
+    const Examples e = examples(parts_.tokens, starts, length, options_.documents);
+    const auto counted =
+        static_cast<double>(static_cast<std::int64_t>(e.targets.size()) - std::ranges::count(e.targets, -1));
+    Context ctx(device(), e.batch);
+    sum += counted * value_of(model().loss(model().forward(ctx), targets_of(device(), e)));
+    count += counted;
   }
   if (count == 0) return std::nullopt;
   return sum / count;
