@@ -22,8 +22,6 @@ class LiveLines {
   void show(const std::string& lines);
   /// Takes them away, so that something else can be written.
   void erase();
-  /// Columns of the terminal.
-  static int columns();
 
  private:
   using Clock = std::chrono::steady_clock;
@@ -32,8 +30,5 @@ class LiveLines {
   int height_ = 0;
   Clock::time_point shown_{};
 };
-
-/// 75 -> "1m15s", 0.4 -> "0.4s"
-std::string duration_text(double seconds);
 
 }  // namespace toy::cli

@@ -5,25 +5,13 @@
 
 #include "toy/cli/format.h"
 #include "toy/cli/plot.h"
+#include "toy/cli/run_facts.h"
 
 namespace toy::cli {
 
 namespace {
 
 constexpr int plot_height = 6;
-
-/// Mean of the losses in each of `width` stretches of about the same length.
-std::vector<double> thinned(const std::vector<double>& losses, int width) {
-  const std::size_t n = losses.size(), bins = std::min<std::size_t>(n, static_cast<std::size_t>(std::max(width, 1)));
-  std::vector<double> means;
-  for (std::size_t i = 0; i < bins; ++i) {
-    const std::size_t begin = i * n / bins, end = (i + 1) * n / bins;
-    double sum = 0;
-    for (std::size_t j = begin; j < end; ++j) sum += losses[j];
-    means.push_back(sum / static_cast<double>(end - begin));
-  }
-  return means;
-}
 
 }  // namespace
 
@@ -73,9 +61,8 @@ void TrainDisplay::step(const StepResult& r, double seconds) {
     print(fmt::format("step {:>6}  loss {:.4f}\n", r.step, r.loss));
   }
   if (lines_.due()) {
-    const int width = std::min(LiveLines::columns() - 1, 72);
-    const auto curve = thinned(losses_, 2 * width);
-    lines_.show((losses_.size() > 1 ? plot(curve, width, plot_height) : "") + progress(r.loss));
+    const int width = std::min(terminal_width() - 1, 72);
+    lines_.show((losses_.size() > 1 ? plot(losses_, width, plot_height) : "") + progress(r.loss));
   }
 }
 

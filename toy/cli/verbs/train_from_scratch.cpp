@@ -1,15 +1,19 @@
 // toy train from-scratch: a new model from a corpus.
 #include <fmt/chrono.h>
+#include <fmt/ranges.h>
 
+#include <charconv>
 #include <ctime>
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/machine.h"
 #include "toy/cli/model_options.h"
+#include "toy/cli/run_facts.h"
 #include "toy/cli/signals.h"
 #include "toy/cli/train_display.h"
 #include "toy/cli/train_settings.h"
+#include "toy/io/quote.h"
 #include "toy/train/estimate.h"
 #include "toy/train/run_log.h"
 
@@ -118,6 +122,21 @@ void answer(const Run& run, const RunSummary& s, bool json, Console& console) {
   console.note("{:.0f} tokens/s; the model: {}", s.tokens_per_second, s.weights.string());
 }
 
+/// Interrupted while the corpus was read.
+void answer_nothing(const Arguments& a, Console& console) {
+  if (a.has("--json")) {
+    console.print(line_of({{"run", ""},
+                           {"steps", 0},
+                           {"losses", Json::array()},
+                           {"final_loss", nullptr},
+                           {"val_loss", nullptr},
+                           {"tokens_per_second", 0.0},
+                           {"weights", ""},
+                           {"end", "interrupted"}}));
+  }
+  console.note("interrupted before the first step; nothing was written");
+}
+
 void dry_run(const Arguments& a, Console& console) {
   const RunConfig config = run_config(a);
   const TrainingEstimate e = estimate_training(config.recipe, corpus_of(config), cpu_options(a));
@@ -151,7 +170,14 @@ void run(const Arguments& a, Console& console) {
   if (!a.has("--resume")) (void)run_config(a);  // a wrong question is told before anything is made
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
-  Run training = a.has("--resume") ? resume(a, device, console) : begin(a, device, console, interrupt.token());
+  std::optional<Run> made;
+  try {
+    made.emplace(a.has("--resume") ? resume(a, device, console) : begin(a, device, console, interrupt.token()));
+  } catch (const Error&) {
+    if (!interrupt.token().stop_requested()) throw;
+    return answer_nothing(a, console);
+  }
+  Run& training = *made;
   tell(training, console);
   const bool json = a.has("--json"), live = LiveLines(!a.has("--quiet")).on();
   const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
