@@ -86,6 +86,8 @@ Verb list_verb();
 Verb describe_verb();
 Verb tokenize_verb();
 Verb bench_verb();
+Verb train_from_scratch_verb();
+Verb train_autotune_verb();
 Verb runs_verb();
 Verb runs_show_verb();
 Verb runs_compare_verb();

@@ -74,6 +74,7 @@ void Tape::accumulate(const Place& place, Tensor gradient) {
     return;
   }
   if (!sum) sum = Tensor::zeros(*device_, {place.whole}, gradient.dtype());
+  if (!sum.alone() && n == place.whole && gradient.alone()) std::swap(sum, gradient);
   if (!sum.alone()) sum = copy_of(sum);
   add_to(sum.slice(place.begin, n), gradient);
 }
@@ -124,6 +125,11 @@ Tensor Tape::gradient(const Tensor& leaf) const {
   if (found == gradients_.end()) return {};
   const std::int64_t size = bytes_of(leaf.dtype(), 1);
   return found->second.slice(leaf.offset() / size, leaf.shape().elements()).reshape(leaf.shape());
+}
+
+Tensor Tape::sum_of(const Tensor& leaf) const {
+  const auto found = gradients_.find(leaf.storage().id);
+  return found != gradients_.end() && found->second.alone() ? gradient(leaf) : Tensor();
 }
 
 void Tape::clear() {

@@ -39,6 +39,8 @@ class Tape {
   void backward(const Tensor& y, Tensor dy);
   /// The gradient of a leaf, in its shape; empty if none reached it.
   Tensor gradient(const Tensor& leaf) const;
+  /// What has been summed for a leaf so far, to be added to in place; empty where nothing has, or others hold it too.
+  Tensor sum_of(const Tensor& leaf) const;
   /// Sets all gradients to zero and forgets what was recorded.
   void clear();
 

@@ -1,10 +1,10 @@
 #include "toy/tensor/ops/cross_entropy.h"
 
+#include <cstring>
 #include <vector>
 
 #include "toy/tensor/ops/add.h"
 #include "toy/tensor/ops/linear.h"
-#include "toy/tensor/ops/matmul.h"
 
 namespace toy {
 
@@ -18,34 +18,45 @@ Tensor scalar(Device& device, DType dtype, double value) {
                              : Tensor::of(device, {}, std::array{static_cast<float>(value)});
 }
 
+bool is_one(const Tensor& x) {
+  return x.dtype() == DType::F64 ? x.values<double>()[0] == 1 : x.values<float>()[0] == 1;
+}
+
 struct LossAndGradients {
   double loss = 0;
   Tensor dh, dW;
 };
 
+/// dh = dz W for some rows, and dW += dz^T h. Reads z, which holds dz.
+template <class Number>
+void add_gradients(const Tensor& z, const Tensor& h, const Tensor& W, const Tensor& dh, const Tensor& dW, bool add) {
+  LinearBackwardArgsOf<Number> args{h.data<Number>(), dh.data<Number>(), h.rows(), h.width(), 1, {}};
+  args.outputs[0] = {
+      W.data<Number>(), z.data<Number>(), W.rows(), dW ? dW.data<Number>() : nullptr, nullptr, add, false};
+  const std::array written{dh, dW};
+  run(args, {&z, &h, &W}, std::span(written).first(dW ? 2 : 1), {},
+      (dW ? 4.0 : 2.0) * static_cast<double>(h.rows() * h.width() * W.rows()));
+}
+
 LossAndGradients in_slices(const Tensor& h, const Tensor& W, const Tensor& targets, std::int64_t count, bool gradient) {
   const std::int64_t T = h.rows(), V = W.shape()[0], rows = rows_together(V);
   LossAndGradients result;
   std::vector<double> losses(static_cast<std::size_t>(rows));
-  std::vector<Tensor> dh;
-  const Tensor turned = gradient ? transpose(W) : Tensor();
   if (gradient) result.dh = Tensor::empty(h.device(), h.shape(), h.dtype());
+  if (gradient && W.requires_grad()) result.dW = Tensor::empty(h.device(), W.shape(), h.dtype());
+  const Tensor head = h.device().prepare(W);
   for (std::int64_t begin = 0; begin < T; begin += rows) {
     const std::int64_t n = std::min(rows, T - begin);
-    const Tensor part = h.slice(begin, n), z = linear(part, W), wanted = targets.slice(begin, n);
+    const Tensor part = h.slice(begin, n), z = linear(part, head), wanted = targets.slice(begin, n);
     with_number(h.dtype(), [&]<class Number>(Number) {
       run<CrossEntropyArgsOf<Number>>({z.data<Number>(), wanted.data<std::int32_t>(), losses.data(), n, V,
                                        1 / static_cast<double>(std::max<std::int64_t>(count, 1)), gradient},
                                       {&z, &wanted}, {&z, 1}, {}, 6.0 * static_cast<double>(n * V));
+      if (gradient) add_gradients<Number>(z, part, W, result.dh.slice(begin, n), result.dW, begin > 0);
     });
     for (std::int64_t t = 0; t < n; ++t) result.loss += losses[static_cast<std::size_t>(t)];
-    if (!gradient) continue;
-    const Tensor d = linear(z, turned);
-    std::copy_n(d.raw(), d.bytes(), result.dh.slice(begin, n).raw());
-    if (!W.requires_grad()) continue;
-    const Tensor dW = linear(transpose(z), transpose(part));
-    result.dW = result.dW ? result.dW + dW : dW;
   }
+  if (result.dW && T == 0) std::memset(result.dW.raw(), 0, static_cast<std::size_t>(result.dW.bytes()));
   result.loss /= static_cast<double>(std::max<std::int64_t>(count, 1));
   return result;
 }
@@ -83,6 +94,7 @@ Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
   loss = scalar(device, h.dtype(), result.loss);
   return differentiate({&h, &W}, loss, [&] {
     return [dh = result.dh, dW = result.dW](std::span<const Tensor> dy) {
+      if (is_one(dy[0])) return std::vector<Tensor>{dh, dW};
       return std::vector<Tensor>{dh * dy[0], dW ? dW * dy[0] : Tensor()};
     };
   });

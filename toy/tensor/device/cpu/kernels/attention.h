@@ -3,7 +3,7 @@
 
 #include <omp.h>
 
-#include "toy/tensor/device/cpu/kernels/math.h"
+#include "toy/tensor/device/cpu/kernels/gemm.h"
 #include "toy/tensor/ops/attention.h"
 
 namespace toy::cpu::TOY_LEVEL {
@@ -226,10 +226,10 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
       load_keys(keys, half, kv.dtype, d);
       load_values(values, stride, half + block * bytes_of(kv.dtype, d), kv.dtype, d);
     } else {
+      const std::int64_t from = ((segment.begin + first) * kv.kv_heads + head) * d, step = kv.kv_heads * d;
+      turn(kv.k.data<float>() + from, step, here.positions, d, keys, block);
       for (std::int64_t j = 0; j < here.positions; ++j) {
-        const std::int64_t row = ((segment.begin + first + j) * kv.kv_heads + head) * d;
-        for (std::int64_t i = 0; i < d; ++i) keys[i * block + j] = kv.k.data<float>()[row + i];
-        for (std::int64_t i = 0; i < d; ++i) values[j * stride + i] = kv.v.data<float>()[row + i];
+        __builtin_memcpy(values + j * stride, kv.v.data<float>() + from + j * step, static_cast<std::size_t>(4 * d));
       }
     }
     attention_block(here, Floats{keys, block}, Floats{values, stride}, a.scale, first == 0, seen, run);
@@ -238,6 +238,10 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
     float* y = a.y + (q[r] - a.q);
     // + 0 makes a negative zero positive: which one it is depends on how many masked positions were added.
     for (std::int64_t i = 0; i < d; ++i) y[i] = o[r * stride + i] / run.total[r] + 0.0f;
+    if (a.softmax == nullptr) continue;
+    float* softmax = a.softmax + (q[r] - a.q) / d * 2;
+    softmax[0] = run.top[r];
+    softmax[1] = run.total[r];
   }
 }
 

@@ -16,9 +16,6 @@ inline constexpr std::int64_t many_rows = 9;  // from here on a slice is unpacke
 
 inline std::int64_t panels_of(std::int64_t N) { return (N + panel_width - 1) / panel_width; }
 
-/// Part i of n of [0, whole).
-inline Range part(std::int64_t whole, std::int64_t i, std::int64_t n) { return {whole * i / n, whole * (i + 1) / n}; }
-
 /// What the tiles of one block of rows and one slice of k share.
 struct Slice {
   Range rows, k;

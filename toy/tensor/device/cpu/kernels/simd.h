@@ -52,6 +52,12 @@ inline vf broadcast(float x) { return x - vf{}; }
 inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 inline std::int64_t max(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
 
+struct Range {
+  std::int64_t begin, end;
+};
+/// Part i of n of [0, whole).
+inline Range part(std::int64_t whole, std::int64_t i, std::int64_t n) { return {whole * i / n, whole * (i + 1) / n}; }
+
 /// The four bytes at `p` in every lane.
 inline vi broadcast_quad(const std::byte* p) {
   std::int32_t quad;
@@ -67,6 +73,20 @@ inline vf fma(vf a, vf b, vf c) {
   return _mm256_fmadd_ps(a, b, c);
 #else
   return a * b + c;
+#endif
+}
+
+/// Rounded correctly on every level.
+inline vf square_root(vf v) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xFFFF, v);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(v);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(v);
+#else
+  for (int i = 0; i < lanes; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
 #endif
 }
 
