@@ -72,6 +72,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"gpt2", [](RunConfig& c) { c.recipe.model = {.arch = "gpt2", .d_model = 16, .layers = 1,
                                                                        .heads = 2, .context = 16}; }},
                     Case{"accumulate", [](RunConfig& c) { c.recipe.options.accumulate = 3; }},
+                    Case{"bf16", [](RunConfig& c) { c.recipe.options.bf16 = true; }},
                     Case{"documents", [](RunConfig& c) { c.recipe.options.documents = true; }},
                     Case{"silent", [](RunConfig& c) { c.options.gen_every = c.options.eval_every = 0; }},
                     Case{"watched",
