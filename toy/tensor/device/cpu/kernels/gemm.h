@@ -21,7 +21,7 @@ struct Product {
 
 inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;  // rows of c whose sums stay in registers
 inline constexpr std::int64_t block_height = 16 * tile_height;   // rows of a that are packed together
-inline constexpr std::int64_t block_depth = 256;                 // k that are packed together
+inline constexpr std::int64_t block_depth = 512;                 // k that are packed together
 
 /// to[c][r] = from[r][c] for 4 x 4 floats.
 inline void turn_quad(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) {
@@ -83,61 +83,60 @@ inline void pack_b(const Product& p, Range columns, Range depth, float* to) {
   turn(from, p.b_n, n, K, to, panel_width);
 }
 
-/// c [R][panel_width] = a b, or c + a b: a(r, k) at a[r * a_m + k * a_k], row k of b at b + k * b_k.
-template <int R, int a_m>
+/// c [R][V * lanes] = a b, or c + a b: a(r, k) at a[r * a_m + k * a_k], row k of b at b + k * b_k.
+template <int R, int a_m, int V>
 void multiply_packed(const float* a, std::int64_t a_k, const float* b, std::int64_t b_k, std::int64_t K, float* c,
                      std::int64_t c_m, bool add) {
-  vf sum[R][vectors];
+  vf sum[R][V];
   for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < vectors; ++v) sum[r][v] = add ? load(c + r * c_m + v * lanes) : vf{};
+    for (int v = 0; v < V; ++v) sum[r][v] = add ? load(c + r * c_m + v * lanes) : vf{};
   }
   for (std::int64_t k = 0; k < K; ++k, a += a_k, b += b_k) {
-    const vf w0 = load(b), w1 = load(b + lanes);
+    vf w[V];
+    for (int v = 0; v < V; ++v) w[v] = load(b + v * lanes);
     for (int r = 0; r < R; ++r) {
       const vf x = broadcast(a[r * a_m]);
-      sum[r][0] = fma(x, w0, sum[r][0]);
-      sum[r][1] = fma(x, w1, sum[r][1]);
+      for (int v = 0; v < V; ++v) sum[r][v] = fma(x, w[v], sum[r][v]);
     }
   }
   for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < vectors; ++v) store(c + r * c_m + v * lanes, sum[r][v]);
+    for (int v = 0; v < V; ++v) store(c + r * c_m + v * lanes, sum[r][v]);
   }
 }
 
 using PackedTile = void (*)(const float*, std::int64_t, const float*, std::int64_t, std::int64_t, float*, std::int64_t,
                             bool);
 
-template <int a_m = 1>
+template <int a_m = 1, int V = vectors>
 PackedTile packed_tile(std::int64_t rows) {
   constexpr PackedTile functions[] = {
-    &multiply_packed<1, a_m>,
-    &multiply_packed<2, a_m>,
-    &multiply_packed<3, a_m>,
-    &multiply_packed<4, a_m>,
-    &multiply_packed<5, a_m>,
-    &multiply_packed<6, a_m>,
+    &multiply_packed<1, a_m, V>,
+    &multiply_packed<2, a_m, V>,
+    &multiply_packed<3, a_m, V>,
+    &multiply_packed<4, a_m, V>,
+    &multiply_packed<5, a_m, V>,
+    &multiply_packed<6, a_m, V>,
 #if TOY_VECTOR_BYTES == 64
-    &multiply_packed<7, a_m>,
-    &multiply_packed<8, a_m>,
-    &multiply_packed<9, a_m>,
-    &multiply_packed<10, a_m>,
-    &multiply_packed<11, a_m>,
-    &multiply_packed<12, a_m>,
+    &multiply_packed<7, a_m, V>,
+    &multiply_packed<8, a_m, V>,
+    &multiply_packed<9, a_m, V>,
+    &multiply_packed<10, a_m, V>,
+    &multiply_packed<11, a_m, V>,
+    &multiply_packed<12, a_m, V>,
 #endif
   };
   return functions[rows - 1];
 }
 
-/// The same for M rows and N columns, a multiple of panel_width; everything in the cache.
+/// The same for M rows and N columns, a multiple of lanes; everything in the cache.
 template <int a_m>
 void multiply_small(const float* a, std::int64_t a_k, const float* b, std::int64_t b_k, std::int64_t M, std::int64_t N,
                     std::int64_t K, float* c, std::int64_t c_m, bool add) {
-  const std::int64_t tiles = (M + tile_height - 1) / tile_height;
   for (std::int64_t n = 0; n < N; n += panel_width) {
-    for (std::int64_t i = 0; i < tiles; ++i) {
-      const Range rows = part(M, i, tiles);
-      packed_tile<a_m>(rows.end - rows.begin)(a + rows.begin * a_m, a_k, b + n, b_k, K, c + rows.begin * c_m + n, c_m,
-                                              add);
+    for (std::int64_t r = 0; r < M; r += tile_height) {
+      const std::int64_t R = min(tile_height, M - r);
+      const PackedTile tile = N - n < panel_width ? packed_tile<a_m, 1>(R) : packed_tile<a_m>(R);
+      tile(a + r * a_m, a_k, b + n, b_k, K, c + r * c_m + n, c_m, add);
     }
   }
 }
@@ -148,30 +147,29 @@ inline void multiply_edge(const float* a, const float* b, std::int64_t K, float*
   float part[tile_height * panel_width] = {};
   const auto bytes = static_cast<std::size_t>(4 * columns);
   for (std::int64_t r = 0; r < rows && add; ++r) __builtin_memcpy(part + r * panel_width, c + r * c_m, bytes);
-  packed_tile(rows)(a, tile_height, b, panel_width, K, part, panel_width, add);
+  const PackedTile tile = columns <= lanes ? packed_tile<1, 1>(rows) : packed_tile(rows);
+  tile(a, tile_height, b, panel_width, K, part, panel_width, add);
   for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(c + r * c_m, part + r * panel_width, bytes);
 }
 
 /// Rows of c, at most block_height, for some panels.
 inline void multiply_block(const Product& p, Range rows, Range panels) {
   alignas(64) float a[block_height * block_depth], b[block_depth * panel_width];
-  const std::int64_t M = rows.end - rows.begin, tiles = (M + tile_height - 1) / tile_height;
+  const std::int64_t M = rows.end - rows.begin;
   const std::int64_t slices = max(1, (p.K + block_depth - 1) / block_depth);
   for (std::int64_t slice = 0; slice < slices; ++slice) {
     const Range depth = part(p.K, slice, slices);
     const std::int64_t K = depth.end - depth.begin;
-    for (std::int64_t i = 0; i < tiles; ++i) {
-      const Range in_tile = part(M, i, tiles);
-      pack_a(p, {rows.begin + in_tile.begin, rows.begin + in_tile.end}, depth, a + i * tile_height * K);
+    for (std::int64_t r = 0; r < M; r += tile_height) {
+      pack_a(p, {rows.begin + r, rows.begin + min(M, r + tile_height)}, depth, a + r * K);
     }
     for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
       const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
       pack_b(p, {n, n + columns}, depth, b);
-      for (std::int64_t i = 0; i < tiles; ++i) {
-        const Range here = part(M, i, tiles);
-        const std::int64_t R = here.end - here.begin;
-        const float* packed = a + i * tile_height * K;
-        float* c = p.c + (rows.begin + here.begin) * p.c_m + n;
+      for (std::int64_t r = 0; r < M; r += tile_height) {
+        const std::int64_t R = min(tile_height, M - r);
+        const float* packed = a + r * K;
+        float* c = p.c + (rows.begin + r) * p.c_m + n;
         const bool add = p.add || slice > 0;
         if (columns < panel_width) {
           multiply_edge(packed, b, K, c, p.c_m, add, R, columns);
@@ -188,23 +186,26 @@ struct Chain {
   const Product* products;
   std::int64_t count;
   std::int64_t blocks = 0, groups = 0;  // how c is cut: rows, and panels of columns
+
+  std::int64_t tiles() const { return (products[0].M + tile_height - 1) / tile_height; }
+  std::int64_t panels() const { return (products[0].N + panel_width - 1) / panel_width; }
+  std::int64_t pieces() const { return blocks * groups; }
 };
 
-/// Cuts c so that `threads` threads have some pieces each; the cut changes no byte.
-inline void cut(Chain& chain, std::int64_t threads) {
-  const Product& p = chain.products[0];
-  const std::int64_t panels = (p.N + panel_width - 1) / panel_width;
-  chain.blocks = (p.M + block_height - 1) / block_height;
-  chain.groups = chain.blocks == 0 ? 0 : max(1, min((panels + 1) / 2, (4 * threads + chain.blocks - 1) / chain.blocks));
+/// Cuts c into at least `pieces` pieces, if it is large enough; the cut changes no byte.
+inline void cut(Chain& chain, std::int64_t pieces) {
+  chain.blocks = (chain.products[0].M + block_height - 1) / block_height;
+  if (chain.blocks == 0) return;
+  chain.groups = max(1, min(chain.panels(), (pieces + chain.blocks - 1) / chain.blocks));
+  chain.blocks = min(chain.tiles(), max(chain.blocks, pieces / chain.groups));
 }
 
-/// Piece i of a chain.
+/// Piece i of a chain; all tiles but the last are whole.
 inline void multiply_piece(const Chain& chain, std::int64_t i) {
-  const Product& first = chain.products[0];
-  const std::int64_t panels = (first.N + panel_width - 1) / panel_width;
-  const Range rows = part(first.M, i % chain.blocks, chain.blocks);
-  const Range here = part(panels, i / chain.blocks, chain.groups);
-  for (std::int64_t j = 0; j < chain.count; ++j) multiply_block(chain.products[j], rows, here);
+  const Range tiles = part(chain.tiles(), i / chain.groups, chain.blocks);
+  const Range rows{tiles.begin * tile_height, min(chain.products[0].M, tiles.end * tile_height)};
+  const Range panels = part(chain.panels(), i % chain.groups, chain.groups);
+  for (std::int64_t j = 0; j < chain.count; ++j) multiply_block(chain.products[j], rows, panels);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

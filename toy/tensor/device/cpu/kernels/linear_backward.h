@@ -2,6 +2,7 @@
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/gemm.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/linear.h"
 
 namespace toy::cpu::TOY_LEVEL {
@@ -32,7 +33,7 @@ struct LinearBackwardWork {
   Product products[2 * LinearArgs::max_weights];
   Chain chains[1 + LinearArgs::max_weights];
   int chain_count = 0;
-  std::int64_t pieces = 0;        // of all chains
+  bool dx_first = false;          // the first chain
   std::int64_t bias_columns = 0;  // of all biases
   std::int64_t operations = 0;
 };
@@ -41,8 +42,7 @@ inline constexpr std::int64_t bias_piece = 64;  // columns
 
 inline void add_chain(LinearBackwardWork& w, const Product* products, std::int64_t count, std::int64_t threads) {
   Chain& chain = w.chains[w.chain_count++] = {products, count};
-  cut(chain, threads);
-  w.pieces += chain.blocks * chain.groups;
+  cut(chain, threads == 1 ? 1 : 2 * threads);
   for (std::int64_t i = 0; i < count; ++i) w.operations += products[i].M * products[i].N * products[i].K;
 }
 
@@ -55,6 +55,7 @@ inline void plan(const LinearBackwardArgs& a, std::int64_t threads, LinearBackwa
       *next++ = {out.dy, out.N, 1, out.weight, a.K, 1, a.dx, a.K, a.T, a.K, out.N, i > 0};
     }
     add_chain(w, w.products, a.count, threads);
+    w.dx_first = true;
   }
   for (int i = 0; i < a.count; ++i) {
     const auto& out = outputs[i];
@@ -81,20 +82,23 @@ inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
   LinearBackwardWork work;
   plan(a, team.threads, work);
   if (a.dx != nullptr && a.count == 0) __builtin_memset(a.dx, 0, static_cast<std::size_t>(4 * a.T * a.K));
-  const std::int64_t bias_pieces = (work.bias_columns + bias_piece - 1) / bias_piece;
+  std::int64_t last = 0;  // pieces of all dW, and of the biases
+  for (int c = work.dx_first ? 1 : 0; c < work.chain_count; ++c) last += work.chains[c].pieces();
+  last += (work.bias_columns + bias_piece - 1) / bias_piece;
   const int threads = work.operations < 1 << 18 ? 1 : team.threads;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t i = 0; i < work.pieces + bias_pieces; ++i) {
-    std::int64_t piece = i;
-    int c = 0;
-    for (; c < work.chain_count && piece >= work.chains[c].blocks * work.chains[c].groups; ++c) {
-      piece -= work.chains[c].blocks * work.chains[c].groups;
-    }
-    if (c < work.chain_count) {
-      multiply_piece(work.chains[c], piece);
-    } else {
-      sum_bias_piece(a, piece * bias_piece);
-    }
+  Pieces rows(work.dx_first ? work.chains[0].pieces() : 0, threads), rest(last, threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    rows.work([&](std::int64_t i) { multiply_piece(work.chains[0], i); });
+    rest.work([&](std::int64_t i) {
+      int c = work.dx_first ? 1 : 0;
+      for (; c < work.chain_count && i >= work.chains[c].pieces(); ++c) i -= work.chains[c].pieces();
+      if (c < work.chain_count) {
+        multiply_piece(work.chains[c], i);
+      } else {
+        sum_bias_piece(a, i * bias_piece);
+      }
+    });
   }
 }
 

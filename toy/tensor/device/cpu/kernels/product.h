@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/device/cpu/kernels/quantize.h"
 #include "toy/tensor/device/cpu/kernels/tile.h"
 #include "toy/tensor/device/cpu/level.h"
@@ -220,6 +221,9 @@ inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64
   }
 }
 
+/// From here on (a batch of training; a prompt is read in shorter chunks) each thread has its rows, from op to op.
+inline constexpr std::int64_t keep_rows = 513;
+
 inline void linear(const LinearArgs& a, const Team& team) {
   std::int64_t panels = 0, bytes = 0;
   bool blocks = false, rows = false;
@@ -237,6 +241,8 @@ inline void linear(const LinearArgs& a, const Team& team) {
   if (blocks && !together) quantize_rows(a, {0, a.T});
   std::int64_t next = 0;  // panel that no thread has taken
   const int threads = a.T * bytes < 262144 ? 1 : team.threads;
+  const std::int64_t row_blocks = a.T < keep_rows ? 0 : (a.T + slice_rows - 1) / slice_rows;
+  Pieces own(row_blocks, threads);
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
@@ -244,7 +250,9 @@ inline void linear(const LinearArgs& a, const Team& team) {
       quantize_rows(a, part(a.T, me, count));
 #pragma omp barrier
     }
-    if (a.T >= many_rows) {
+    if (row_blocks > 0) {
+      own.work([&](std::int64_t i) { multiply_share(a, part(a.T, i, row_blocks), {0, panels}); });
+    } else if (a.T >= many_rows) {
       multiply_pieces(a, panels, count);
     } else {
       for (Range r{0, 1}; r.begin < r.end;) {
