@@ -67,7 +67,7 @@ void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::spa
   std::int64_t panels = 0;  // numbers
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Tensor &W = *weights[i].weight, &b = *weights[i].bias;
-    const bool rows = T >= packing_rows && is_trained(W);
+    const bool rows = is_trained(W) && (T >= packing_rows || precision == Precision::bf16);
     prepared[i] = rows ? W : x.device().prepare(W);
     if (rows) panels += linear_panels(W.shape()[0], K);
     args.outputs[i] = {
