@@ -107,4 +107,16 @@ class Device {
   std::int64_t value_ids_ = 0;
 };
 
+/// A step of a device while it lives: pairs begin_step with end_step, also when an op throws.
+class DeviceStep {
+ public:
+  explicit DeviceStep(Device& device) : device_(&device) { device_->begin_step(); }
+  ~DeviceStep() { device_->end_step(); }
+  DeviceStep(const DeviceStep&) = delete;
+  DeviceStep& operator=(const DeviceStep&) = delete;
+
+ private:
+  Device* device_;
+};
+
 }  // namespace toy
