@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "tests/cli/json_form.h"
 #include "tests/cli/process.h"
@@ -162,7 +163,8 @@ TEST_F(Train, autotune_prints_a_command_that_runs) {
                            "", start);
   EXPECT_EQ(json["trials"].size(), 2u);
   std::vector<std::string> command;
-  std::istringstream text(std::string(json["command"]));
+  const std::string printed = json["command"];
+  std::istringstream text(printed);
   for (std::string word; text >> word;) command.push_back(word);
   ASSERT_GT(command.size(), 3u);
   EXPECT_EQ(command[0], "toy");
