@@ -28,13 +28,13 @@ inline void turn_quad(const float* from, std::int64_t from_stride, float* to, st
   typedef std::int32_t order __attribute__((vector_size(16)));
   quarter r[4];
   for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_stride, 16);
-  const quarter low01 = __builtin_shuffle(r[0], r[1], order{0, 4, 1, 5});
-  const quarter high01 = __builtin_shuffle(r[0], r[1], order{2, 6, 3, 7});
-  const quarter low23 = __builtin_shuffle(r[2], r[3], order{0, 4, 1, 5});
-  const quarter high23 = __builtin_shuffle(r[2], r[3], order{2, 6, 3, 7});
+  const quarter low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+  const quarter high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  const quarter low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const quarter high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
   const quarter turned[4] = {
-      __builtin_shuffle(low01, low23, order{0, 1, 4, 5}), __builtin_shuffle(low01, low23, order{2, 3, 6, 7}),
-      __builtin_shuffle(high01, high23, order{0, 1, 4, 5}), __builtin_shuffle(high01, high23, order{2, 3, 6, 7})};
+      __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+      __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
   for (int i = 0; i < 4; ++i) __builtin_memcpy(to + i * to_stride, &turned[i], 16);
 }
 
