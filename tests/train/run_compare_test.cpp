@@ -40,6 +40,12 @@ TEST(Compare, JudgesByTheLastSharedEvaluation) {
   EXPECT_EQ(c.evaluations.size(), 2U);
 }
 
+TEST(Compare, TakesTheEvaluationThatBothHaveLatest) {
+  const SmallRun longer{.evals = {3, 2, 1}, .whole_eval = 0.5}, shorter{.evals = {3, 2.5}, .whole_eval = 2};
+  EXPECT_EQ(compared(longer, shorter).basis, "validation loss at step 20");
+  EXPECT_EQ(compared(longer, longer).basis, "validation_whole loss at step 30");
+}
+
 TEST(Compare, ElseByTheLastTrainingLosses) {
   std::vector<double> run(25, 2.0), baseline(20, 1.0);
   baseline[0] = 100;  // not among the last 10

@@ -19,7 +19,7 @@ using ::testing::IsEmpty;
 
 TEST(RunLog, TellsWhatTheLogSays) {
   const ScratchFolder folder;
-  write_run(folder / "a", {.losses = {4, 3, 2.5, 2.75}, .evals = {3.5, 2.5, 2.6}});
+  write_run(folder / "a", {.losses = {4, 3, 2.5, 2.75}, .evals = {3.5, 2.5, 2.6}, .whole_eval = 2.4});
   EXPECT_THAT(validate_log(folder / "a/events.jsonl"), IsEmpty());
   const RunLog run = RunLog::read(folder / "a");
   EXPECT_EQ(run.id(), "a");

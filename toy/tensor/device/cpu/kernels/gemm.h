@@ -25,7 +25,6 @@ inline constexpr std::int64_t block_depth = 256;                 // k that are p
 
 /// to[c][r] = from[r][c] for 4 x 4 floats.
 inline void turn_quad(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) {
-  typedef std::int32_t order __attribute__((vector_size(16)));
   quarter r[4];
   for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_stride, 16);
   const quarter low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
