@@ -1,5 +1,5 @@
 // Speed of training: random tokens through a random model, step by step.
-//   train_bench llama|gpt2 D L H K F V B T [--threads N] [--steps N] [--simd LEVEL] [--json]
+//   train_bench llama|gpt2 D L H K F V B T [--threads N] [--steps N] [--simd LEVEL] [--bf16] [--json]
 // A step is forward, backward, clipping to norm 1 and AdamW on B sequences of T tokens. Prints tokens/s, and for each
 // part its time, GFLOP/s and share of the f32 peak measured in this run; and the peak of memory above what the
 // program held before it had a model.
@@ -34,7 +34,7 @@ struct Request {
   std::int64_t D = 0, L = 0, H = 0, K = 0, F = 0, V = 0, B = 0, T = 0;
   int threads = 0, steps = 6;
   std::string simd;
-  bool json = false;
+  bool bf16 = false, json = false;
 };
 
 Request parse(const std::vector<std::string>& words) {
@@ -43,6 +43,8 @@ Request parse(const std::vector<std::string>& words) {
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--json") {
       r.json = true;
+    } else if (words[i] == "--bf16") {
+      r.bf16 = true;
     } else if (words[i].starts_with("--") && i + 1 < words.size()) {
       const std::string& value = words[++i];
       if (words[i - 1] == "--threads") r.threads = std::atoi(value.c_str());
@@ -53,7 +55,8 @@ Request parse(const std::vector<std::string>& words) {
     }
   }
   if (plain.size() != 9 || (plain[0] != "llama" && plain[0] != "gpt2")) {
-    toy::refuse("usage: train_bench llama|gpt2 D L H K F V B T [--threads N] [--steps N] [--simd LEVEL] [--json]");
+    toy::refuse(
+        "usage: train_bench llama|gpt2 D L H K F V B T [--threads N] [--steps N] [--simd LEVEL] [--bf16] [--json]");
   }
   r.kind = plain[0];
   std::int64_t* const sizes[] = {&r.D, &r.L, &r.H, &r.K, &r.F, &r.V, &r.B, &r.T};
@@ -252,7 +255,7 @@ void measure(const Request& r) {
   double loss = 0;
   for (int i = -2; i < r.steps; ++i) {
     if (i == 0) times = {};
-    toy::Tape tape(device);
+    toy::Tape tape(device, {r.bf16 ? toy::Precision::bf16 : toy::Precision::f32});
     loss = train_step(*model, device, tape, optimizer, r, generator, times);
   }
   print(r, device, times, loss, status_bytes("VmHWM:") - idle);

@@ -127,7 +127,7 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
       {{"--verison"}, "did you mean --version?"},
       {{"infer", "x.gguf", "--zzzzzzzz"}, "toy infer --help"},
       {{}, "expected a verb"},
-      {{"infer"}, "expected MODEL"},
+      {{"infer", "a", "b"}, "unexpected argument 'b'"},
       {{"infer", "x.gguf", "y.gguf"}, "unexpected argument 'y.gguf'"},
       {{"infer", "x.gguf", "--n"}, "expected a value"},
       {{"infer", "x.gguf", "--n", "many"}, "expected a whole number"},

@@ -34,7 +34,7 @@ void add_to(const Tensor& sum, const Tensor& x) {
 
 }  // namespace
 
-Tape::Tape(Device& device) : device_(&device) {
+Tape::Tape(Device& device, Options options) : device_(&device), options_(options) {
   if (device.tape_ != nullptr) fail("tape: {} is being recorded already", device.name());
   device.tape_ = this;
 }

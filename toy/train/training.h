@@ -36,6 +36,7 @@ struct TrainingOptions {
   bool documents = false;        // attention stays inside a document
   double validation_share = 0.1;  // of the tokens, at the end
   std::uint64_t seed = 0;
+  bool bf16 = false;  // products in bf16; parameters, norms, softmax, residual stream and loss stay f32
 
   /// Errors: a value out of its range, a cosine without warmup (names the option).
   void check() const;

@@ -27,32 +27,73 @@ struct LossAndGradients {
   Tensor dh, dW;
 };
 
-/// dh = dz W for some rows, and dW += dz^T h. Reads z, which holds dz.
-template <class Number>
-void add_gradients(const Tensor& z, const Tensor& h, const Tensor& W, const Tensor& dh, const Tensor& dW, bool add) {
-  LinearBackwardArgsOf<Number> args{h.data<Number>(), dh.data<Number>(), h.rows(), h.width(), 1, {}};
-  args.outputs[0] = {
-      W.data<Number>(), z.data<Number>(), W.rows(), dW ? dW.data<Number>() : nullptr, nullptr, add, false};
-  const std::array written{dh, dW};
-  run(args, {&z, &h, &W}, std::span(written).first(dW ? 2 : 1), {},
-      (dW ? 4.0 : 2.0) * static_cast<double>(h.rows() * h.width() * W.rows()));
-}
+/// The products of one call, slice of rows by slice; the head is packed for the first one.
+class Head {
+ public:
+  Head(const Tensor& W, std::int64_t rows, bool gradient, Precision precision) : W_(W), precision_(precision) {
+    if (W.storage().layout == Layout::panels) return;
+    const std::int64_t V = W.shape()[0], D = W.width();
+    panels_ = Tensor::empty(W.device(), {linear_panels(V, D)}, W.dtype());
+    if (gradient) scratch_ = Tensor::empty(W.device(), {linear_backward_scratch(rows, D, V)}, W.dtype());
+  }
 
-LossAndGradients in_slices(const Tensor& h, const Tensor& W, const Tensor& targets, std::int64_t count, bool gradient) {
+  /// z = h W^T
+  template <class Number>
+  Tensor logits(const Tensor& h) {
+    if (!panels_) return linear(h, W_);
+    const std::int64_t V = W_.shape()[0];
+    Tensor z = Tensor::empty(h.device(), {h.rows(), V}, h.dtype());
+    LinearArgsOf<Number> args{h.data<Number>(),       h.rows(),   h.width(), 1, {}, nullptr,
+                              panels_.data<Number>(), precision_, packed_};
+    args.outputs[0] = {W_.raw(), W_.dtype(), Layout::rows, V, nullptr, z.data<Number>()};
+    run(args, {&h, &W_}, {&z, 1}, {}, 2.0 * static_cast<double>(h.rows() * h.width() * V));
+    packed_ = true;
+    return z;
+  }
+
+  /// dh = dz W for some rows, and dW += dz^T h.
+  template <class Number>
+  void add_gradients(const Tensor& dz, const Tensor& h, const Tensor& dh, const Tensor& dW) {
+    LinearBackwardArgsOf<Number> args{h.data<Number>(),
+                                      dh.data<Number>(),
+                                      h.rows(),
+                                      h.width(),
+                                      1,
+                                      {},
+                                      scratch_ ? scratch_.data<Number>() : nullptr,
+                                      precision_,
+                                      added_};
+    args.outputs[0] = {
+        W_.data<Number>(), dz.data<Number>(), W_.shape()[0], dW ? dW.data<Number>() : nullptr, nullptr, added_, false};
+    const std::array written{dh, dW};
+    run(args, {&dz, &h, &W_}, std::span(written).first(dW ? 2 : 1), {},
+        (dW ? 4.0 : 2.0) * static_cast<double>(h.rows() * h.width() * W_.shape()[0]));
+    added_ = true;
+  }
+
+ private:
+  Tensor W_, panels_, scratch_;
+  Precision precision_;
+  bool packed_ = false, added_ = false;
+};
+
+LossAndGradients in_slices(const Tensor& h, const Tensor& W, const Tensor& targets, std::int64_t count, bool gradient,
+                           Precision precision) {
   const std::int64_t T = h.rows(), V = W.shape()[0], rows = rows_together(V);
   LossAndGradients result;
   std::vector<double> losses(static_cast<std::size_t>(rows));
   if (gradient) result.dh = Tensor::empty(h.device(), h.shape(), h.dtype());
   if (gradient && W.requires_grad()) result.dW = Tensor::empty(h.device(), W.shape(), h.dtype());
-  const Tensor head = h.device().prepare(W);
+  Head head(W, std::min(rows, T), gradient, precision);
   for (std::int64_t begin = 0; begin < T; begin += rows) {
     const std::int64_t n = std::min(rows, T - begin);
-    const Tensor part = h.slice(begin, n), z = linear(part, head), wanted = targets.slice(begin, n);
+    const Tensor part = h.slice(begin, n), wanted = targets.slice(begin, n);
     with_number(h.dtype(), [&]<class Number>(Number) {
+      const Tensor z = head.logits<Number>(part);
       run<CrossEntropyArgsOf<Number>>({z.data<Number>(), wanted.data<std::int32_t>(), losses.data(), n, V,
                                        1 / static_cast<double>(std::max<std::int64_t>(count, 1)), gradient},
                                       {&z, &wanted}, {&z, 1}, {}, 6.0 * static_cast<double>(n * V));
-      if (gradient) add_gradients<Number>(z, part, W, result.dh.slice(begin, n), result.dW, begin > 0);
+      if (gradient) head.add_gradients<Number>(z, part, result.dh.slice(begin, n), result.dW);
     });
     for (std::int64_t t = 0; t < n; ++t) result.loss += losses[static_cast<std::size_t>(t)];
   }
@@ -87,9 +128,9 @@ Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
   LossAndGradients result;
   if (gradient) {
     const Tape::Pause pause(*device.tape());
-    result = in_slices(h, W, targets, count, true);
+    result = in_slices(h, W, targets, count, true, device.tape()->precision());
   } else {
-    result = in_slices(h, W, targets, count, false);
+    result = in_slices(h, W, targets, count, false, Precision::f32);
   }
   loss = scalar(device, h.dtype(), result.loss);
   return differentiate({&h, &W}, loss, [&] {

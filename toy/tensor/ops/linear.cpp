@@ -41,17 +41,35 @@ Number* data_or_null(const Tensor& x) {
   return x ? x.data<Number>() : nullptr;
 }
 
+/// From so many rows on, packing a weight in the call costs little.
+constexpr std::int64_t packing_rows = 16;
+
+/// F32 in rows of the program's own: the truth of a weight that is trained.
+bool is_trained(const Tensor& W) {
+  return W.dtype() == DType::F32 && W.storage().layout == Layout::rows && !W.storage().mapped_file;
+}
+
+/// Of the products of an op: what its tape says, if the op belongs on it.
+Precision precision_of(Device& device, std::span<const Tensor* const> inputs) {
+  const Tape* tape = device.tape();
+  return tape != nullptr && tape->wants(inputs) ? tape->precision() : Precision::f32;
+}
+
 /// The kernel on one number type; y are there.
 template <class Number>
-void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> y) {
+void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> y,
+                Precision precision) {
   const std::int64_t T = x.rows(), K = x.width();
-  LinearArgsOf<Number> args{x.data<Number>(), T, K, static_cast<int>(weights.size()), {}, nullptr};
+  LinearArgsOf<Number> args{x.data<Number>(), T, K, static_cast<int>(weights.size()), {}, nullptr, nullptr, precision};
   std::array<Tensor, LinearArgs::max_weights> prepared;  // a weight still in rows is packed for this call
   bool blocks = false;
   double flops = 0;
+  std::int64_t panels = 0;  // numbers
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Tensor &W = *weights[i].weight, &b = *weights[i].bias;
-    prepared[i] = x.device().prepare(W);
+    const bool rows = is_trained(W) && (T >= packing_rows || precision == Precision::bf16);
+    prepared[i] = rows ? W : x.device().prepare(W);
+    if (rows) panels += linear_panels(W.shape()[0], K);
     args.outputs[i] = {
         prepared[i].raw(),  W.dtype(), prepared[i].storage().layout, W.shape()[0], b ? b.data<Number>() : nullptr,
         y[i].data<Number>()};
@@ -62,6 +80,11 @@ void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::spa
   if (blocks) {
     scratch = Tensor::empty(x.device(), {linear_scratch(T, K)}, DType::I8);
     args.scratch = scratch.raw();
+  }
+  Tensor packed;
+  if (panels > 0) {
+    packed = Tensor::empty(x.device(), {panels}, x.dtype());
+    args.panels = packed.data<Number>();
   }
   const Tensor none;
   const auto at = [&](std::size_t i) { return i < weights.size() ? weights[i] : LinearWeight{&none, &none}; };
@@ -90,7 +113,8 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
     y.push_back(Tensor::empty(x.device(), with_width(x.shape(), N), x.dtype()));
     inputs.insert(inputs.end(), {&W, &b});
   }
-  with_number(x.dtype(), [&]<class Number>(Number) { run_linear<Number>(x, weights, y); });
+  const Precision precision = precision_of(x.device(), inputs);
+  with_number(x.dtype(), [&]<class Number>(Number) { run_linear<Number>(x, weights, y, precision); });
   differentiate(std::span<const Tensor* const>(inputs), y, [&] {
     std::vector<std::array<Tensor, 2>> kept;
     for (const auto& [weight, bias] : weights) {
@@ -99,25 +123,27 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
       }
       kept.push_back({*weight, *bias});
     }
-    return [x, kept](std::span<const Tensor> dy) {
+    return [x, kept, precision](std::span<const Tensor> dy) {
       std::vector<LinearWeight> maps;
       for (const auto& [weight, bias] : kept) maps.push_back({&weight, &bias});
-      return linear_backward(x, maps, dy);
+      return linear_backward(x, maps, dy, precision);
     };
   });
   return y;
 }
 
-std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeight> weights,
-                                    std::span<const Tensor> dy) {
+std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> dy,
+                                    Precision precision) {
   const OpInfo& op = LinearBackwardArgs::op.info();
   const std::int64_t T = x.rows(), K = x.width();
   std::vector<Tensor> rows(weights.size()), d(1 + 2 * weights.size()), written;
   std::vector<Target> targets;
   if (x.requires_grad()) written.push_back(d[0] = Tensor::empty(x.device(), x.shape(), x.dtype()));
   double flops = 0;
+  std::int64_t N = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto& [W, b] = weights[i];
+    N += W->shape()[0];
     const bool there = static_cast<bool>(dy[i]);
     shape_rule(op, !there || (dy[i].rows() == T && dy[i].width() == W->shape()[0] && dy[i].dtype() == x.dtype()),
                "expected x [..., K], W [N, K] and dy [..., N] of one type", {&x, W, &dy[i]});
@@ -132,8 +158,10 @@ std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeigh
     const double products = (d[0] ? 1 : 0) + (targets[2 * i].tensor ? 1 : 0);
     flops += there ? 2 * products * static_cast<double>(T * W->shape()[0] * K) : 0;
   }
+  const Tensor scratch = Tensor::empty(x.device(), {linear_backward_scratch(T, K, N)}, x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
-    LinearBackwardArgsOf<Number> args{x.data<Number>(), data_or_null<Number>(d[0]), T, K, 0, {}};
+    LinearBackwardArgsOf<Number> args{x.data<Number>(), data_or_null<Number>(d[0]), T, K, 0, {}, scratch.data<Number>(),
+                                      precision};
     for (std::size_t i = 0; i < weights.size(); ++i) {
       if (!dy[i]) continue;
       const Target &dW = targets[2 * i], &db = targets[2 * i + 1];

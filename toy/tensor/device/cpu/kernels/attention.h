@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include "toy/tensor/device/cpu/kernels/gemm.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/attention.h"
 
 namespace toy::cpu::TOY_LEVEL {
@@ -275,10 +276,17 @@ inline void attention(const AttentionArgs& a, const Team& team) {
     work += g.count * (g.past + g.count) * a.heads * d;
   }
   const int threads = work < 32768 ? 1 : team.threads;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t unit = units - 1; unit >= 0; --unit) {
+  const auto compute = [&](std::int64_t unit) {
     attention_tile(a, tile_at(a, cut, unit), a.scratch + omp_get_thread_num() * attention_scratch(d));
+  };
+  if (a.kv->pages.empty()) {
+    Pieces own(units, threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    own.work(compute);
+    return;
   }
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+  for (std::int64_t unit = units - 1; unit >= 0; --unit) compute(unit);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

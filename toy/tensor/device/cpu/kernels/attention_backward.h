@@ -29,7 +29,7 @@ inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment&
                  segment,
                  head,
                  a.heads / a.kv_heads,
-                 (a.d + panel_width - 1) / panel_width * panel_width,
+                 (a.d + lanes - 1) / lanes * lanes,
                  {},
                  {},
                  {},
@@ -149,11 +149,12 @@ inline void attention_backward(const AttentionBackwardArgs& a, const Team& team)
     work += n * n * a.heads * a.d;
   }
   const int threads = work < 16384 ? 1 : team.threads;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t unit = 0; unit < units; ++unit) {
+  Pieces own(units, threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  own.work([&](std::int64_t unit) {
     float* memory = a.scratch + omp_get_thread_num() * attention_backward_scratch(a.d);
     backward_head(head_backward(a, a.segments.data()[unit / a.kv_heads], unit % a.kv_heads, memory));
-  }
+  });
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

@@ -165,7 +165,7 @@ inline double exponentials(float* z, std::int64_t size, float top) {
 
 inline void cross_entropy(const CrossEntropyArgs& a, const Team& team) {
   const int threads = a.T > 1 ? threads_for(team, a.T * a.V) : 1;
-#pragma omp parallel for schedule(dynamic, 4) num_threads(threads) if (threads > 1)
+#pragma omp parallel for num_threads(threads) if (threads > 1)
   for (std::int64_t t = 0; t < a.T; ++t) {
     float* z = a.z + t * a.V;
     const std::int32_t target = a.targets[t];

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/gemm.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/linear.h"
 
 namespace toy::cpu::TOY_LEVEL {
@@ -27,41 +28,34 @@ inline void sum_columns(const float* x, std::int64_t stride, std::int64_t T, Ran
   }
 }
 
-/// What one call has to do: at most one chain for dx, one product for each dW; then the biases.
-struct LinearBackwardWork {
-  Product products[2 * LinearArgs::max_weights];
-  Chain chains[1 + LinearArgs::max_weights];
-  int chain_count = 0;
-  std::int64_t pieces = 0;        // of all chains
-  std::int64_t bias_columns = 0;  // of all biases
-  std::int64_t operations = 0;
-};
-
 inline constexpr std::int64_t bias_piece = 64;  // columns
 
-inline void add_chain(LinearBackwardWork& w, const Product* products, std::int64_t count, std::int64_t threads) {
-  Chain& chain = w.chains[w.chain_count++] = {products, count};
-  cut(chain, threads);
-  w.pieces += chain.blocks * chain.groups;
-  for (std::int64_t i = 0; i < count; ++i) w.operations += products[i].M * products[i].N * products[i].K;
-}
-
-inline void plan(const LinearBackwardArgs& a, std::int64_t threads, LinearBackwardWork& w) {
-  Product* next = w.products;
+/// dx = sum of dy_i W_i as one chain; then a chain for each dW_i, which share x as b.
+inline void plan(const LinearBackwardArgs& a, std::int64_t threads, ProductPlan& plan) {
   const LinearBackwardArgs::Output* outputs = a.outputs.data();
-  if (a.dx != nullptr && a.count > 0) {
-    for (int i = 0; i < a.count; ++i) {
-      const auto& out = outputs[i];
-      *next++ = {out.dy, out.N, 1, out.weight, a.K, 1, a.dx, a.K, a.T, a.K, out.N, i > 0};
-    }
-    add_chain(w, w.products, a.count, threads);
+  float* memory = a.scratch;
+  Product* const sum = plan.products;
+  for (int i = 0; i < a.count && a.dx != nullptr; ++i) {
+    const auto& out = outputs[i];
+    Product& p =
+        plan.products[plan.product_count++] = {out.dy, out.N, 1, out.weight, a.K, 1, a.dx, a.K, a.T, a.K, out.N};
+    p.add = i > 0;
+    pack_later(plan, p, memory, a.packed);
   }
+  if (plan.product_count > 0) add_chain(plan, sum, plan.product_count, false, threads);
+  plan.first = plan.chain_count;
+  float* x_panels = nullptr;
   for (int i = 0; i < a.count; ++i) {
     const auto& out = outputs[i];
-    if (out.db != nullptr) w.bias_columns += out.N;
     if (out.dW == nullptr) continue;
-    *next = {out.dy, 1, out.N, a.x, a.K, 1, out.dW, a.K, out.N, a.K, a.T, out.add_dW};
-    add_chain(w, next++, 1, threads);
+    Product& p = plan.products[plan.product_count++] = {out.dy, 1, out.N, a.x, a.K, 1, out.dW, a.K, out.N, a.K, a.T};
+    p.add = out.add_dW;
+    if (x_panels == nullptr) {
+      pack_later(plan, p, memory);
+      x_panels = p.panels;
+    }
+    p.panels = x_panels;
+    add_chain(plan, &p, 1, false, threads);
   }
 }
 
@@ -78,24 +72,14 @@ inline void sum_bias_piece(const LinearBackwardArgs& a, std::int64_t begin) {
 }
 
 inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
-  LinearBackwardWork work;
+  ProductPlan work;
   plan(a, team.threads, work);
   if (a.dx != nullptr && a.count == 0) __builtin_memset(a.dx, 0, static_cast<std::size_t>(4 * a.T * a.K));
-  const std::int64_t bias_pieces = (work.bias_columns + bias_piece - 1) / bias_piece;
+  std::int64_t bias_columns = 0;
+  for (int i = 0; i < a.count; ++i) bias_columns += a.outputs.data()[i].db != nullptr ? a.outputs.data()[i].N : 0;
   const int threads = work.operations < 1 << 18 ? 1 : team.threads;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t i = 0; i < work.pieces + bias_pieces; ++i) {
-    std::int64_t piece = i;
-    int c = 0;
-    for (; c < work.chain_count && piece >= work.chains[c].blocks * work.chains[c].groups; ++c) {
-      piece -= work.chains[c].blocks * work.chains[c].groups;
-    }
-    if (c < work.chain_count) {
-      multiply_piece(work.chains[c], piece);
-    } else {
-      sum_bias_piece(a, piece * bias_piece);
-    }
-  }
+  run_plan(work, a.precision, threads, (bias_columns + bias_piece - 1) / bias_piece,
+           [&](std::int64_t i) { sum_bias_piece(a, i * bias_piece); });
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

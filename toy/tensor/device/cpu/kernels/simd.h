@@ -90,6 +90,47 @@ inline vf square_root(vf v) {
 #endif
 }
 
+/// Floats as bits, rounded to the nearest bfloat (ties to even) in the upper half; any vector of std::uint32_t.
+template <class Bits>
+Bits round_to_bfloat(Bits x) {
+  return x + 0x7FFFu + ((x >> 16) & 1u);
+}
+
+/// The 32 bits at p in every lane.
+inline vf broadcast_cell(const float* p) {
+  std::int32_t cell;
+  __builtin_memcpy(&cell, p, 4);
+  return reinterpret_cast<vf>(cell + vi{});
+}
+
+/// sum + the products of both halves of w and x as bfloats, the upper ones first, each product exact and each sum
+/// rounded: what vdpbf16ps computes, but for subnormals.
+inline vf dot_pairs(vf sum, vf w, vf x) {
+  const vu a = reinterpret_cast<vu>(w), b = reinterpret_cast<vu>(x);
+  const vu high = vu{} + 0xFFFF0000u;
+  sum = fma(reinterpret_cast<vf>(b & high), reinterpret_cast<vf>(a & high), sum);
+  return fma(reinterpret_cast<vf>(b << 16), reinterpret_cast<vf>(a << 16), sum);
+}
+
+/// True where dot_pairs_fast works.
+inline bool has_dot_pairs() {
+#if defined(__AVX512VNNI__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+/// The same in one instruction, which processors of this level may lack.
+inline vf dot_pairs_fast(vf sum, vf w, vf x) {
+#if defined(__AVX512VNNI__)
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+  return sum;
+#else
+  return dot_pairs(sum, w, x);
+#endif
+}
+
 inline vf to_float(vi v) { return __builtin_convertvector(v, vf); }
 
 /// One integer per lane, widened to 32 bits. (GCC 12 makes many instructions of __builtin_convertvector here.)
