@@ -162,7 +162,7 @@ TEST_F(Train, autotune_prints_a_command_that_runs) {
                            "", start);
   EXPECT_EQ(json["trials"].size(), 2u);
   std::vector<std::string> command;
-  std::istringstream text(std::string(json["command"]));
+  std::istringstream text(json["command"].get<std::string>());
   for (std::string word; text >> word;) command.push_back(word);
   ASSERT_GT(command.size(), 3u);
   EXPECT_EQ(command[0], "toy");
