@@ -44,8 +44,8 @@ void train(const std::string& path, std::int64_t steps, int threads) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   toy::Metadata metadata = training.metadata();
   metadata.set("general.file_type", std::uint32_t{7});  // Q8_0
-  metadata.set("general.description", fmt::format("trained by toy on stories of its own grammar, SIMD level {}",
-                                                  device.simd_level()));
+  metadata.set("general.description",
+               fmt::format("trained by toy on stories of its own grammar, SIMD level {}", device.simd_level()));
   toy::save_model(path, training.model(), metadata, toy::DType::Q8_0);
   fmt::print("validation loss {:.4f}, {:.0f} s of training, {} bytes in {}\n", *training.validation_loss(), seconds,
              std::filesystem::file_size(path), path);

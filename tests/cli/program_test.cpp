@@ -57,9 +57,9 @@ TEST(Program, manifest_names_the_verbs_and_exit_codes) {
   std::set<std::string> verbs, codes;
   for (const Json& verb : manifest()["verbs"]) verbs.insert(verb["name"]);
   for (const auto& [code, meaning] : manifest()["exit_codes"].items()) codes.insert(code);
-  EXPECT_EQ(verbs, (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench", "train from-scratch",
-                                          "train autotune", "runs", "runs show",
-                                          "runs compare"}));
+  EXPECT_EQ(verbs,
+            (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench", "train from-scratch",
+                                   "train autotune", "runs", "runs show", "runs compare"}));
   EXPECT_EQ(codes, (std::set<std::string>{"0", "1", "2"}));
 }
 

@@ -22,9 +22,9 @@ class Train : public ::testing::Test {
   }
   /// A training of a moment, in the folder.
   std::vector<std::string> words(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all = {"train",  "from-scratch", "--corpus",   "corpus.txt", "--vocab-size", "60",
-                                    "--d-model", "16",        "--heads",    "2",          "--layers",     "1",
-                                    "--context", "16",        "--threads",  "1",          "--steps",      "6"};
+    std::vector<std::string> all = {"train",     "from-scratch", "--corpus",  "corpus.txt", "--vocab-size", "60",
+                                    "--d-model", "16",           "--heads",   "2",          "--layers",     "1",
+                                    "--context", "16",           "--threads", "1",          "--steps",      "6"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }
@@ -79,8 +79,8 @@ TEST_F(Train, an_interruption_saves_and_resuming_ends_like_a_run_without) {
   const std::string id = answer({"runs"}, "", start)["runs"][0]["id"];
   EXPECT_EQ(answer({"runs"}, "", start)["runs"][0]["state"], "interrupted");
   const Json resumed = answer({"train", "from-scratch", "--resume", id, "--steps", "40"}, "", start);
-  const Json again = answer({"train", "from-scratch", "--resume", "runs/" + id, "--steps", "400", "--threads", "2"},
-                            "", start);
+  const Json again =
+      answer({"train", "from-scratch", "--resume", "runs/" + id, "--steps", "400", "--threads", "2"}, "", start);
   EXPECT_EQ(again["steps"], 400);
   const Json straight = answer(all, "", start);
   EXPECT_EQ(again["losses"], straight["losses"]);
@@ -140,9 +140,19 @@ TEST_F(Train, wrong_questions_are_answered_in_one_line) {
 
 TEST_F(Train, divergence_ends_it_with_exit_code_1_and_a_checkpoint) {
   std::ofstream(std::filesystem::path(folder.str()) / "two.txt") << std::string(3000, 'a') << std::string(600, 'b');
-  const Finished f = toy({"train", "from-scratch", "--corpus", "two.txt", "--vocab", "byte", "--d-model", "16",
-                          "--heads", "2", "--layers", "1", "--context", "16", "--threads", "1", "--lr", "1e-2",
-                          "--steps", "60", "--eval-every", "10", "--div-crit", "50", "--gen-every", "0"},
+  const Finished f = toy({"train",        "from-scratch",
+                          "--corpus",     "two.txt",
+                          "--vocab",      "byte",
+                          "--d-model",    "16",
+                          "--heads",      "2",
+                          "--layers",     "1",
+                          "--context",    "16",
+                          "--threads",    "1",
+                          "--lr",         "1e-2",
+                          "--steps",      "60",
+                          "--eval-every", "10",
+                          "--div-crit",   "50",
+                          "--gen-every",  "0"},
                          start);
   EXPECT_EQ(f.code, 1) << f.err;
   EXPECT_NE(f.err.find("(the limit is 50 %); stopped, saved runs/llama-"), std::string::npos) << f.err;
@@ -157,10 +167,10 @@ TEST_F(Train, a_dry_run_estimates_and_writes_nothing) {
 }
 
 TEST_F(Train, autotune_prints_a_command_that_runs) {
-  const Json json = answer({"train", "autotune", "--batch-sizes", "1,2", "--threads", "1", "--steps", "1", "--corpus",
-                            "corpus.txt", "--vocab-size", "30", "--d-model", "16", "--heads", "2", "--layers", "1",
-                            "--context", "16"},
-                           "", start);
+  const Json json = answer(
+      {"train",        "autotune", "--batch-sizes", "1,2", "--threads", "1", "--steps",  "1", "--corpus",  "corpus.txt",
+       "--vocab-size", "30",       "--d-model",     "16",  "--heads",   "2", "--layers", "1", "--context", "16"},
+      "", start);
   EXPECT_EQ(json["trials"].size(), 2u);
   std::vector<std::string> command;
   const std::string printed = json["command"];

@@ -64,7 +64,7 @@ TEST(Learning, SameBytesForAnyNumberOfThreads) {
 
 TEST(Learning, MixedPrecisionIsCloseAndNotTheSame) {
   CpuDevice device({.threads = 2});
-  Training full = small_training(device), mixed = small_training(device, [](FromScratch& r) { r.options.bf16 = true; });
+  Training full = small_training(device), mixed = small_training(device, [](FromScratch&r) { r.options.bf16 = true; });
   double largest = 0;
   for (int i = 0; i < 6; ++i) {
     const double a = full.step().loss, b = mixed.step().loss;
@@ -205,11 +205,10 @@ TEST(BadOptions, AreNamedWithBothNumbers) {
   EXPECT_THAT(error([](FromScratch& r) { r.model.arch = "bert"; }), HasSubstr("expected llama or gpt2, found 'bert'"));
   EXPECT_THAT(error([](FromScratch& r) { r.options.rate = -1; }), HasSubstr("lr: expected 0 to 1000, found -1"));
   EXPECT_THAT(error([](FromScratch& r) { r.options.steps = 0; }), HasSubstr("steps: expected 1 or more, found 0"));
-  EXPECT_THAT(error([](FromScratch& r) { r.options.warmup = 12; }), HasSubstr("warmup-steps 12 must be below steps 12"));
+  EXPECT_THAT(error([](FromScratch& r) { r.options.warmup = 12; }),
+              HasSubstr("warmup-steps 12 must be below steps 12"));
   EXPECT_THAT(error([](FromScratch& r) { r.model.context = 1 << 18; }), HasSubstr("a context of 262144 needs"));
-  EXPECT_THAT(error([](FromScratch& r) {
-                r.model = {.d_model = 65536, .layers = 1024, .heads = 8, .context = 64};
-              }),
+  EXPECT_THAT(error([](FromScratch& r) { r.model = {.d_model = 65536, .layers = 1024, .heads = 8, .context = 64}; }),
               HasSubstr("not enough memory: training takes about"));
 }
 

@@ -244,8 +244,10 @@ void change_config(const Arguments& a, RunConfig& config) {
     RunConfig changed = config;
     s.set(a, changed);
     if (!s.changes_on_resume && config_text(changed) != config_text(config)) {
-      refuse("{}: the run was begun with another value, and a resumed run keeps it; leave the flag out, or begin a new run",
-             s.option.name);
+      refuse(
+          "{}: the run was begun with another value, and a resumed run keeps it; leave the flag out, or begin a new "
+          "run",
+          s.option.name);
     }
     config = changed;
   }

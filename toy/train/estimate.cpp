@@ -71,8 +71,7 @@ TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corp
   CpuDevice device(cpu);
   const ModelConfig shape = recipe.model.resolved();
   const Vocabulary words = recipe.make_vocabulary(corpus);
-  e.memory = training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context,
-                             corpus.bytes());
+  e.memory = training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context, corpus.bytes());
   e.available = available_memory();
   Training training = recipe.realize(device, corpus, words);
   double seconds = 0;
@@ -84,8 +83,7 @@ TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corp
   }
   const double one = seconds / (TrainingEstimate::steps_tried - 1);
   e.seconds = one * static_cast<double>(recipe.options.steps);
-  e.tokens_per_second =
-      static_cast<double>(recipe.options.batch * recipe.options.accumulate * shape.context) / one;
+  e.tokens_per_second = static_cast<double>(recipe.options.batch * recipe.options.accumulate * shape.context) / one;
   return e;
 }
 
