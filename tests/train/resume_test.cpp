@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"silent", [](RunConfig& c) { c.options.gen_every = c.options.eval_every = 0; }},
                       Case{"watched",
                            [](RunConfig& c) {
-                             c.options.events = {"grad", "drift", "tap"};
+                             c.options.events = {"grad", "drift", "tap", "op_timing"};
                              c.options.events_every = 2;
                            }}),
     [](const auto& info) { return info.param.name; });

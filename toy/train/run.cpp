@@ -223,11 +223,17 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
 
 void Run::one_step(RunSummary& summary, const RunObserver& observer, double& seconds) {
   const std::int64_t step = training_->steps() + 1;
-  if (!config_.options.events.empty() && every(config_.options.events_every, step)) watch_step(step);
+  const bool watched = !config_.options.events.empty() && every(config_.options.events_every, step);
+  const bool timing = watched && config_.options.events.contains("op_timing");
+  if (watched) watch_step(step);
+  std::vector<double> op_seconds(timing ? op_count : 0);
+  training_->device().time_ops(op_seconds);
   const auto start = Clock::now();
   const StepResult r = training_->step();
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   training_->watch_gradients({});
+  training_->device().time_ops({});
+  if (timing) log_op_timing(*log_, step, op_seconds);
   seconds += took;
   summary.losses.push_back(r.loss);
   summary.final_loss = r.loss;
@@ -243,9 +249,7 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer, double& sec
                {"compute_us", microseconds(took)},
                {"grad_norm", r.gradient_norm},
                {"ppl", std::exp(r.loss)}});
-  if (config_.options.events.contains("drift") && every(config_.options.events_every, step)) {
-    log_drift(*log_, *training_);
-  }
+  if (watched && config_.options.events.contains("drift")) log_drift(*log_, *training_);
   if (observer.step) observer.step(r, took);
 }
 
