@@ -3,6 +3,7 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 #include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/device/cpu/kernels/panels.h"
@@ -52,7 +53,6 @@ inline constexpr std::int64_t block_depth = 512;                 // cells of k t
 
 /// to[c][r] = from[r][c] for 4 x 4 floats.
 inline void turn_quad(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) {
-  typedef std::int32_t order __attribute__((vector_size(16)));
   quarter r[4];
   for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_stride, 16);
   const quarter low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
@@ -129,18 +129,19 @@ void pack_along(const float* from, std::int64_t stride, std::int64_t K, std::int
   }
 }
 
+/// Cells of neighbours: those of `first`, then those of `second`.
+template <int... lane>
+vf pair_neighbours(vf first, vf second, std::integer_sequence<int, lane...>) {
+  return pair_rows(__builtin_shufflevector(first, second, (2 * lane)...),
+                   __builtin_shufflevector(first, second, (2 * lane + 1)...));
+}
+
 /// cells [cells of K] <- one row of K floats.
 inline void pair_row(const float* row, std::int64_t K, float* cells) {
-  vi even, odd;
-  for (int i = 0; i < lanes; ++i) {
-    even[i] = 2 * i;
-    odd[i] = 2 * i + 1;
-  }
   std::int64_t k = 0;
   for (; k + 2 * lanes <= K; k += 2 * lanes) {
-    const vf first = load(row + k), second = load(row + k + lanes);
-    const vf low = __builtin_shuffle(first, second, even), high = __builtin_shuffle(first, second, odd);
-    store(cells + k / 2, pair_rows(low, high));
+    store(cells + k / 2,
+          pair_neighbours(load(row + k), load(row + k + lanes), std::make_integer_sequence<int, lanes>()));
   }
   for (; k < K; k += 2) cells[k / 2] = pair_of(row[k], k + 1 < K ? row[k + 1] : 0.0f);
 }
@@ -204,7 +205,11 @@ template <class Cell, int R, int a_m, int V>
 void multiply_packed(const PackedTile& t) {
   vf sum[R][V];
   for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < V; ++v) sum[r][v] = t.add ? load(t.c + r * t.c_m + v * lanes) : vf{};
+    for (int v = 0; v < V; ++v) {
+      float* c = t.c + r * t.c_m + v * lanes;
+      if (!t.add) __builtin_prefetch(c, 1);  // it is there when the sums are
+      sum[r][v] = t.add ? load(c) : vf{};
+    }
   }
   const float *a = t.a, *b = t.b;
   for (std::int64_t k = 0; k < t.cells; ++k, a += t.a_k, b += t.b_k) {
