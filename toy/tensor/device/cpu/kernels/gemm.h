@@ -332,13 +332,14 @@ struct Chain {
   std::int64_t pieces() const { return blocks * groups; }
 };
 
-/// Cuts c into at least `pieces` pieces, if it is large enough; the cut changes no byte.
+/// Cuts c into at least `pieces` pieces, if it is large enough: rows first, as a is packed for each piece. The cut
+/// changes no byte.
 inline void cut(Chain& chain, std::int64_t pieces) {
-  chain.blocks = (chain.products[0].M + block_height - 1) / block_height;
-  if (chain.blocks == 0) return;
+  const std::int64_t least = (chain.products[0].M + block_height - 1) / block_height;
+  if (least == 0) return;
+  chain.blocks = min(chain.tiles(), max(least, pieces));
   const std::int64_t most = chain.share_a ? 1 : chain.products[0].panel_count();
   chain.groups = max(1, min(most, (pieces + chain.blocks - 1) / chain.blocks));
-  chain.blocks = min(chain.tiles(), max(chain.blocks, pieces / chain.groups));
 }
 
 /// Piece i of a chain; all tiles but the last are whole.
