@@ -164,8 +164,8 @@ std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, c
                  softmax.shape() == Shape{q.rows(), q.width() / kv.d, 2},
              "expected q, y and dy of one shape, k and v of one shape, softmax [T, heads, 2]",
              {&q, &kv.k, &kv.v, &y, &softmax, &dy});
-  std::array d{Tensor::zeros(q.device(), q.shape(), q.dtype()), Tensor::zeros(q.device(), kv.k.shape(), q.dtype()),
-               Tensor::zeros(q.device(), kv.v.shape(), q.dtype())};
+  std::array d{Tensor::empty(q.device(), q.shape(), q.dtype()), Tensor::empty(q.device(), kv.k.shape(), q.dtype()),
+               Tensor::empty(q.device(), kv.v.shape(), q.dtype())};
   const Tensor scratch =
       Tensor::empty(q.device(), {q.device().team().threads, attention_backward_scratch(kv.d)}, q.dtype());
   double flops = 0;

@@ -1,6 +1,7 @@
 // Attention over the keys and values of each sequence of a ragged batch, and where they are stored.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -163,7 +164,7 @@ struct AttentionBackwardArgsOf {
   const Number* y;        // [T, heads, d]
   const Number* softmax;  // [T, heads, 2]
   const Number* dy;       // [T, heads, d]
-  Number* dq;             // [T, heads, d], zeros; and so on
+  Number* dq;             // [T, heads, d]
   Number* dk;
   Number* dv;
   std::span<const Segment> segments;
@@ -219,6 +220,11 @@ void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a, const Segm
 
 template <class Number>
 void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a) {
+  for (const Segment& segment : a.segments) {
+    std::fill_n(a.dq + segment.begin * a.heads * a.d, segment.count * a.heads * a.d, Number{0});
+    std::fill_n(a.dk + segment.begin * a.kv_heads * a.d, segment.count * a.kv_heads * a.d, Number{0});
+    std::fill_n(a.dv + segment.begin * a.kv_heads * a.d, segment.count * a.kv_heads * a.d, Number{0});
+  }
   for (const Segment& segment : a.segments) {
     for (std::int64_t head = 0; head < a.kv_heads; ++head) attention_backward_ref(a, segment, head);
   }

@@ -230,7 +230,7 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
       const std::int64_t from = ((segment.begin + first) * kv.kv_heads + head) * d, step = kv.kv_heads * d;
       turn(kv.k.data<float>() + from, step, here.positions, d, keys, block);
       for (std::int64_t j = 0; j < here.positions; ++j) {
-        __builtin_memcpy(values + j * stride, kv.v.data<float>() + from + j * step, static_cast<std::size_t>(4 * d));
+        copy_few(values + j * stride, kv.v.data<float>() + from + j * step, d);
       }
     }
     attention_block(here, Floats{keys, block}, Floats{values, stride}, a.scale, first == 0, seen, run);

@@ -59,8 +59,8 @@ inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment&
 inline void copy_padded(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t d, float* to,
                         std::int64_t pad) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    __builtin_memcpy(to + r * pad, from + r * stride, static_cast<std::size_t>(4 * d));
-    __builtin_memset(to + r * pad + d, 0, static_cast<std::size_t>(4 * (pad - d)));
+    for (std::int64_t i = 0; i < d; i += lanes)
+      store(to + r * pad + i, load_n(from + r * stride + i, min(lanes, d - i)));
   }
 }
 
@@ -94,7 +94,7 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
     const std::int64_t from = h.q_row(t0 + t, h0), r = t * heads;
     copy_padded(a.q + from, d, heads, d, h.q + r * pad, pad);
     copy_padded(a.dy + from, d, heads, d, h.dy + r * pad, pad);
-    copy_padded(a.dq + from, d, heads, d, h.dq + r * pad, pad);
+    if (first > 0) copy_padded(a.dq + from, d, heads, d, h.dq + r * pad, pad);
     for (std::int64_t i = 0; i < heads; ++i) h.delta[r + i] = dot(a.dy + from + i * d, a.y + from + i * d, d);
   }
   turn(h.q, pad, rows, d, h.q_turned, most_rows);
@@ -108,10 +108,10 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
   }
   multiply_small<1>(h.p, block, h.dy, pad, positions, pad, rows, h.dv, pad, true);
   multiply_small<1>(h.ds, block, h.q, pad, positions, pad, rows, h.dk, pad, true);
-  multiply_small<static_cast<int>(block)>(h.ds, 1, h.keys, pad, rows, pad, positions, h.dq, pad, true);
+  multiply_small<static_cast<int>(block)>(h.ds, 1, h.keys, pad, rows, pad, positions, h.dq, pad, first > 0);
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (std::int64_t i = 0; i < heads; ++i) {
-      __builtin_memcpy(a.dq + h.q_row(t0 + t, h0 + i), h.dq + (t * heads + i) * pad, static_cast<std::size_t>(4 * d));
+      copy_few(a.dq + h.q_row(t0 + t, h0 + i), h.dq + (t * heads + i) * pad, d);
     }
   }
 }
@@ -135,8 +135,8 @@ inline void backward_head(const HeadBackward& h) {
       }
     }
     for (std::int64_t j = 0; j < positions; ++j) {
-      __builtin_memcpy(a.dk + h.kv_row(first + j), h.dk + j * pad, static_cast<std::size_t>(4 * d));
-      __builtin_memcpy(a.dv + h.kv_row(first + j), h.dv + j * pad, static_cast<std::size_t>(4 * d));
+      copy_few(a.dk + h.kv_row(first + j), h.dk + j * pad, d);
+      copy_few(a.dv + h.kv_row(first + j), h.dv + j * pad, d);
     }
   }
 }

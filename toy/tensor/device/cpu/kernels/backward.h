@@ -11,8 +11,6 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
-inline void store_n(float* p, vf v, std::int64_t n) { n == lanes ? store(p, v) : store_part(p, v, n); }
-
 /// f(i, n) for the n <= lanes elements from i on.
 template <class F>
 void for_vectors(std::int64_t size, const Team& team, const F& f) {

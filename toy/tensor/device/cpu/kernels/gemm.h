@@ -3,6 +3,7 @@
 #pragma once
 
 #include <type_traits>
+#include <utility>
 
 #include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/device/cpu/kernels/panels.h"
@@ -128,18 +129,19 @@ void pack_along(const float* from, std::int64_t stride, std::int64_t K, std::int
   }
 }
 
+/// Cells of neighbours: those of `first`, then those of `second`.
+template <int... lane>
+vf pair_neighbours(vf first, vf second, std::integer_sequence<int, lane...>) {
+  return pair_rows(__builtin_shufflevector(first, second, (2 * lane)...),
+                   __builtin_shufflevector(first, second, (2 * lane + 1)...));
+}
+
 /// cells [cells of K] <- one row of K floats.
 inline void pair_row(const float* row, std::int64_t K, float* cells) {
-  vi even, odd;
-  for (int i = 0; i < lanes; ++i) {
-    even[i] = 2 * i;
-    odd[i] = 2 * i + 1;
-  }
   std::int64_t k = 0;
   for (; k + 2 * lanes <= K; k += 2 * lanes) {
-    const vf first = load(row + k), second = load(row + k + lanes);
-    const vf low = __builtin_shuffle(first, second, even), high = __builtin_shuffle(first, second, odd);
-    store(cells + k / 2, pair_rows(low, high));
+    store(cells + k / 2,
+          pair_neighbours(load(row + k), load(row + k + lanes), std::make_integer_sequence<int, lanes>()));
   }
   for (; k < K; k += 2) cells[k / 2] = pair_of(row[k], k + 1 < K ? row[k + 1] : 0.0f);
 }
@@ -203,7 +205,11 @@ template <class Cell, int R, int a_m, int V>
 void multiply_packed(const PackedTile& t) {
   vf sum[R][V];
   for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < V; ++v) sum[r][v] = t.add ? load(t.c + r * t.c_m + v * lanes) : vf{};
+    for (int v = 0; v < V; ++v) {
+      float* c = t.c + r * t.c_m + v * lanes;
+      if (!t.add) __builtin_prefetch(c, 1);  // it is there when the sums are
+      sum[r][v] = t.add ? load(c) : vf{};
+    }
   }
   const float *a = t.a, *b = t.b;
   for (std::int64_t k = 0; k < t.cells; ++k, a += t.a_k, b += t.b_k) {
@@ -326,13 +332,14 @@ struct Chain {
   std::int64_t pieces() const { return blocks * groups; }
 };
 
-/// Cuts c into at least `pieces` pieces, if it is large enough; the cut changes no byte.
+/// Cuts c into at least `pieces` pieces, if it is large enough: rows first, as a is packed for each piece. The cut
+/// changes no byte.
 inline void cut(Chain& chain, std::int64_t pieces) {
-  chain.blocks = (chain.products[0].M + block_height - 1) / block_height;
-  if (chain.blocks == 0) return;
+  const std::int64_t least = (chain.products[0].M + block_height - 1) / block_height;
+  if (least == 0) return;
+  chain.blocks = min(chain.tiles(), max(least, pieces));
   const std::int64_t most = chain.share_a ? 1 : chain.products[0].panel_count();
   chain.groups = max(1, min(most, (pieces + chain.blocks - 1) / chain.blocks));
-  chain.blocks = min(chain.tiles(), max(chain.blocks, pieces / chain.groups));
 }
 
 /// Piece i of a chain; all tiles but the last are whole.

@@ -47,6 +47,21 @@ typedef std::uint16_t lane_shorts_unaligned __attribute__((vector_size(TOY_VECTO
 
 inline vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 inline void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
+/// The first n < lanes floats at p; the other lanes of v stay.
+inline void load_first(vf& v, const float* p, std::int64_t n) {
+#if defined(__AVX512F__)
+  v = _mm512_mask_loadu_ps(v, static_cast<__mmask16>((1u << n) - 1), p);
+#else
+  for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
+#endif
+}
+inline void store_first(float* p, vf v, std::int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+#else
+  for (std::int64_t i = 0; i < n; ++i) p[i] = v[i];
+#endif
+}
 inline vi load_bits(const std::byte* p) { return *reinterpret_cast<const vi_unaligned*>(p); }
 inline vf broadcast(float x) { return x - vf{}; }
 inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
