@@ -1,5 +1,6 @@
 #include "toy/train/estimate.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
 #include <string>
@@ -11,6 +12,16 @@
 namespace toy {
 
 namespace {
+
+/// A line of /proc/self/status in bytes: VmRSS, VmHWM; 0 if it is not there.
+std::int64_t status_bytes(const std::string& wanted) {
+  std::ifstream file("/proc/self/status");
+  std::string line;
+  while (std::getline(file, line)) {
+    if (line.starts_with(wanted + ":")) return 1024 * std::stoll(line.substr(wanted.size() + 1));
+  }
+  return 0;
+}
 
 double gibibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
@@ -57,8 +68,11 @@ void require_memory(const TrainingMemory& m) {
       gibibytes(available));
 }
 
-TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corpus, const CpuOptions& cpu) {
+TrainingEstimate estimate_training(const FromScratch& recipe, const std::function<Corpus()>& texts,
+                                   const CpuOptions& cpu) {
   TrainingEstimate e;
+  const std::int64_t before = status_bytes("VmRSS");
+  const Corpus corpus = texts();
   CpuDevice device(cpu);
   const ModelConfig shape = recipe.model.resolved();
   const Vocabulary words = recipe.make_vocabulary(corpus);
@@ -72,6 +86,9 @@ TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corp
     // The first step also takes its memory from the system.
     if (i > 0) seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   }
+  // Corpus and vocabulary took the rest of what this very process took at most.
+  const std::int64_t rest = e.memory.total() - e.memory.data;
+  e.memory.data = std::max<std::int64_t>(status_bytes("VmHWM") - before - rest, 0);
   const double one = seconds / (TrainingEstimate::steps_tried - 1);
   e.seconds = one * static_cast<double>(recipe.options.steps);
   e.tokens_per_second = static_cast<double>(recipe.options.batch * recipe.options.accumulate * shape.context) / one;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
 #include "toy/train/recipe.h"
@@ -13,7 +14,7 @@ struct TrainingMemory {
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;    // moments
   std::int64_t activations = 0;  // what a forward keeps for the backward
-  std::int64_t data = 0;         // corpus and vocabulary, roughly
+  std::int64_t data = 0;         // corpus and vocabulary, while they are prepared
   std::int64_t total() const { return parameters + gradients + optimizer + activations + data; }
 };
 
@@ -31,9 +32,10 @@ struct TrainingEstimate {
   double seconds = 0;
   double tokens_per_second = 0;
 };
-/// Learns the vocabulary, then tries a few steps in memory. Errors: the memory does not suffice (says how much of
-/// what).
-TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corpus, const CpuOptions& cpu);
+/// Learns the vocabulary, then tries a few steps in memory; what that takes at most is the total. Errors: the memory
+/// does not suffice (says how much of what).
+TrainingEstimate estimate_training(const FromScratch& recipe, const std::function<Corpus()>& corpus,
+                                   const CpuOptions& cpu);
 
 /// Errors: less memory is available than the estimate.
 void require_memory(const TrainingMemory& memory);

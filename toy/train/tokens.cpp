@@ -84,32 +84,38 @@ std::span<const std::uint64_t> TokenData::documents(std::int64_t begin, std::int
 
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
                                         const std::function<bool()>& cancelled) {
-  std::vector<std::int32_t> ids;
+  const bool wide = tokenizer.size() > 1 << 16;
+  std::vector<std::byte> ids;
   std::vector<std::uint64_t> starts;
+  const std::size_t width = wide ? 4 : 2;
+  const auto add = [&](std::int32_t id) {
+    const std::size_t at = ids.size();
+    ids.resize(at + width);
+    std::memcpy(ids.data() + at, &id, width);  // little-endian: the low bytes come first
+  };
   for (const std::string_view document : documents) {
     if (cancelled && cancelled()) fail("interrupted while the corpus was encoded; nothing was trained");
     const auto encoded = tokenizer.encode(document, {.add_special = false});
     if (encoded.empty()) continue;
-    starts.push_back(ids.size());
-    if (tokenizer.bos()) ids.push_back(*tokenizer.bos());
-    ids.insert(ids.end(), encoded.begin(), encoded.end());
-    if (tokenizer.eos()) ids.push_back(*tokenizer.eos());
+    starts.push_back(ids.size() / width);
+    if (tokenizer.bos()) add(*tokenizer.bos());
+    for (const std::int32_t id : encoded) add(id);
+    if (tokenizer.eos()) add(*tokenizer.eos());
   }
   if (ids.empty()) refuse("the corpus is empty: no document has any text");
-  const bool wide = tokenizer.size() > 1 << 16;
-  std::vector<std::byte> bytes(header_bytes + 8 * starts.size() + (wide ? 4 : 2) * ids.size());
+  std::vector<std::byte> bytes(header_bytes + 8 * starts.size() + ids.size());
   std::memcpy(bytes.data(), magic.data(), magic.size());
   std::byte* at = bytes.data() + magic.size();
   const auto put = [&](const auto& value) {
     std::memcpy(at, &value, sizeof value);
     at += sizeof value;
   };
-  put(static_cast<std::uint32_t>(wide ? 4 : 2));
+  put(static_cast<std::uint32_t>(width));
   put(static_cast<std::uint32_t>(tokenizer.size()));
-  put(static_cast<std::uint64_t>(ids.size()));
+  put(static_cast<std::uint64_t>(ids.size() / width));
   put(static_cast<std::uint64_t>(starts.size()));
   for (const std::uint64_t start : starts) put(start);
-  for (const std::int32_t id : ids) wide ? put(id) : put(static_cast<std::uint16_t>(id));
+  std::memcpy(at, ids.data(), ids.size());
   return bytes;
 }
 

@@ -142,7 +142,8 @@ void answer_nothing(const Arguments& a, Console& console) {
 
 void dry_run(const Arguments& a, Console& console) {
   const RunConfig config = run_config(a);
-  const TrainingEstimate e = estimate_training(config.recipe, corpus_of(config), cpu_options(a));
+  const TrainingEstimate e = estimate_training(
+      config.recipe, [&] { return corpus_of(config); }, cpu_options(a));
   if (a.has("--json")) {
     return console.print(line_of({{"memory",
                                    {{"parameters", e.memory.parameters},
