@@ -20,10 +20,10 @@ int main(int argc, char** argv) {
 
   // The recipe: the shape of the model, how it is trained, how its vocabulary is learned. Every option has a name and a
   // default, and what does not fit together is an error that names both.
-  const toy::FromScratch recipe{
-      .model = toy::ModelConfig::tiny(),
-      .options = {.steps = 300, .batch = 16, .rate = 1e-2, .warmup = 30, .cosine = true, .seed = 0},
-      .vocabulary = {.kind = "bpe", .merges = 300}};
+  toy::FromScratch recipe;
+  recipe.model = toy::ModelConfig::tiny();
+  recipe.options = {.steps = 300, .batch = 16, .rate = 1e-2, .warmup = 30, .cosine = true};
+  recipe.vocabulary.merges = 300;
 
   // The corpus: stories by a grammar. Corpus::files({"books/*.txt"}) would read yours.
   const toy::Corpus corpus = toy::Corpus::stories(0, 400'000);

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <string>
+#include <unistd.h>
 
 #include "toy/io/events.h"
 #include "toy/train/run_compare.h"
@@ -20,18 +22,19 @@ void write_run(const std::filesystem::path& folder, double lr) {
 }
 
 int main(int argc, char** argv) {
-  std::filesystem::path run, baseline;
+  const auto scratch = std::filesystem::temp_directory_path() / ("toy-example-06-" + std::to_string(::getpid()));
+  std::filesystem::path run = scratch / "bold", baseline = scratch / "careful";
   if (argc == 3) {
     run = argv[1];
     baseline = argv[2];
   } else {
-    const auto folder = std::filesystem::temp_directory_path() / "toy-example-06";
-    write_run(run = folder / "bold", 3e-3);
-    write_run(baseline = folder / "careful", 1e-3);
+    write_run(run, 3e-3);
+    write_run(baseline, 1e-3);
   }
 
   // Reading: whatever the log says, a line that is torn or unknown does no harm.
   const auto a = toy::RunLog::read(run), b = toy::RunLog::read(baseline);
+  std::filesystem::remove_all(scratch);
   for (const toy::RunLog* r : {&a, &b}) {
     std::printf("%s: %s after %zu steps, %.0f tokens/s\n", r->id().c_str(), name(r->state()).data(), r->steps().size(),
                 r->tokens_per_second().value_or(0));

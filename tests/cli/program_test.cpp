@@ -57,9 +57,9 @@ TEST(Program, manifest_names_the_verbs_and_exit_codes) {
   std::set<std::string> verbs, codes;
   for (const Json& verb : manifest()["verbs"]) verbs.insert(verb["name"]);
   for (const auto& [code, meaning] : manifest()["exit_codes"].items()) codes.insert(code);
-  EXPECT_EQ(verbs, (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench", "train from-scratch",
-                                          "train autotune", "runs", "runs show",
-                                          "runs compare"}));
+  EXPECT_EQ(verbs,
+            (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench", "train from-scratch",
+                                   "train autotune", "runs", "runs show", "runs compare"}));
   EXPECT_EQ(codes, (std::set<std::string>{"0", "1", "2"}));
 }
 
@@ -127,7 +127,7 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
       {{"--verison"}, "did you mean --version?"},
       {{"infer", "x.gguf", "--zzzzzzzz"}, "toy infer --help"},
       {{}, "expected a verb"},
-      {{"infer"}, "expected MODEL"},
+      {{"infer", "a", "b"}, "unexpected argument 'b'"},
       {{"infer", "x.gguf", "y.gguf"}, "unexpected argument 'y.gguf'"},
       {{"infer", "x.gguf", "--n"}, "expected a value"},
       {{"infer", "x.gguf", "--n", "many"}, "expected a whole number"},

@@ -12,11 +12,13 @@ namespace toy::testing {
 namespace {
 
 constexpr std::string_view log_text =
-    R"({"kind":"run_start","t":0.0,"schema":"toy/v1","started_at":"2026-05-31T10:00:00Z","run_id":"a","config":{"lr":1e-3}})"
+    R"({"kind":"run_start","t":0.0,"schema":"toy/v1","started_at":"2026-05-31T10:00:00Z","run_id":"a",)"
+    R"("config":{"lr":1e-3}})"
     "\n"
     R"({"kind":"step","t":0.5,"step":1,"phase":"train","loss":2.5,"lr":0.001,"tokens":64,"wall_us":7,"ppl":null})"
     "\n"
-    R"({"kind":"eval","t":0.6,"step":1,"name":"validation","loss":2.4,"ppl":11.0,"samples":[1,[2,{"a":"\u00e9\ud83d\ude00"}]]})"
+    R"({"kind":"eval","t":0.6,"step":1,"name":"validation","loss":2.4,"ppl":11.0,)"
+    R"("samples":[1,[2,{"a":"\u00e9\ud83d\ude00"}]]})"
     "\r\n"
     R"({"kind":"run_end","t":1.0,"reason":"completed"})"
     "\n";

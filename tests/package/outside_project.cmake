@@ -6,7 +6,7 @@ endfunction()
 
 file(REMOVE_RECURSE "${SCRATCH}")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${SCRATCH}/prefix")
-foreach(example IN ITEMS 01-generate 03-train 04-scalar 05-byhand)
+foreach(example IN ITEMS 01-generate 03-train 04-scalar 05-byhand 06-compare-runs)
   file(COPY "${EXAMPLES}/${example}/" DESTINATION "${SCRATCH}/${example}")
   run("${CMAKE_COMMAND}" -S "${SCRATCH}/${example}" -B "${SCRATCH}/${example}/build" -G "${GENERATOR}"
       -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_COMPILER=${COMPILER}" "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix")
@@ -17,3 +17,4 @@ run("${SCRATCH}/01-generate/build/generate" "${SCRATCH}/model.gguf")
 run("${SCRATCH}/03-train/build/train")
 run("${SCRATCH}/04-scalar/build/scalar")
 run("${SCRATCH}/05-byhand/build/byhand")
+run("${SCRATCH}/06-compare-runs/build/compare-runs")

@@ -22,8 +22,8 @@ using ::testing::HasSubstr;
 
 TokenData tokens_of(std::vector<std::string> documents) {
   const Corpus corpus = Corpus::texts(std::move(documents));
-  return TokenData::over(std::make_shared<const std::vector<std::byte>>(encode_documents(
-                             Tokenizer::from_vocabulary(byte_vocabulary()), corpus.documents())),
+  return TokenData::over(std::make_shared<const std::vector<std::byte>>(
+                             encode_documents(Tokenizer::from_vocabulary(byte_vocabulary()), corpus.documents())),
                          "tokens");
 }
 

@@ -69,16 +69,19 @@ TEST_P(Resume, EqualsStraight) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, Resume,
     ::testing::Values(Case{"llama", [](RunConfig&) {}},
-                    Case{"gpt2", [](RunConfig& c) { c.recipe.model = {.arch = "gpt2", .d_model = 16, .layers = 1,
-                                                                       .heads = 2, .context = 16}; }},
-                    Case{"accumulate", [](RunConfig& c) { c.recipe.options.accumulate = 3; }},
-                    Case{"documents", [](RunConfig& c) { c.recipe.options.documents = true; }},
-                    Case{"silent", [](RunConfig& c) { c.options.gen_every = c.options.eval_every = 0; }},
-                    Case{"watched",
-                         [](RunConfig& c) {
-                           c.options.events = {"grad", "drift", "tap"};
-                           c.options.events_every = 2;
-                         }}),
+                      Case{"gpt2",
+                           [](RunConfig& c) {
+                             c.recipe.model = {.arch = "gpt2", .d_model = 16, .layers = 1, .heads = 2, .context = 16};
+                           }},
+                      Case{"accumulate", [](RunConfig& c) { c.recipe.options.accumulate = 3; }},
+                      Case{"bf16", [](RunConfig& c) { c.recipe.options.bf16 = true; }},
+                      Case{"documents", [](RunConfig& c) { c.recipe.options.documents = true; }},
+                      Case{"silent", [](RunConfig& c) { c.options.gen_every = c.options.eval_every = 0; }},
+                      Case{"watched",
+                           [](RunConfig& c) {
+                             c.options.events = {"grad", "drift", "tap", "op_timing"};
+                             c.options.events_every = 2;
+                           }}),
     [](const auto& info) { return info.param.name; });
 
 TEST(ResumeRun, GoesOnToMoreStepsThanAskedFirst) {

@@ -40,6 +40,20 @@ TEST(Compare, JudgesByTheLastSharedEvaluation) {
   EXPECT_EQ(c.evaluations.size(), 2U);
 }
 
+TEST(Compare, TakesTheEvaluationThatBothHaveLatest) {
+  const SmallRun longer{.evals = {3, 2, 1}, .whole_eval = 0.5}, shorter{.evals = {3, 2.5}, .whole_eval = 2};
+  EXPECT_EQ(compared(longer, shorter).basis, "validation loss at step 20");
+  EXPECT_EQ(compared(longer, longer).basis, "validation_whole loss at step 30");
+
+  const ScratchFolder folder;
+  write_run(folder / "a", {.evals = {3, 2}});
+  std::ofstream(folder / "a/events.jsonl", std::ios::app)
+      << R"({"kind":"eval","t":9,"step":10,"name":"zebras","loss":1})"
+      << "\n";
+  const RunLog run = RunLog::read(folder / "a");
+  EXPECT_EQ(compare(run, run).basis, "validation loss at step 20");
+}
+
 TEST(Compare, ElseByTheLastTrainingLosses) {
   std::vector<double> run(25, 2.0), baseline(20, 1.0);
   baseline[0] = 100;  // not among the last 10

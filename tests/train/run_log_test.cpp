@@ -19,7 +19,7 @@ using ::testing::IsEmpty;
 
 TEST(RunLog, TellsWhatTheLogSays) {
   const ScratchFolder folder;
-  write_run(folder / "a", {.losses = {4, 3, 2.5, 2.75}, .evals = {3.5, 2.5, 2.6}});
+  write_run(folder / "a", {.losses = {4, 3, 2.5, 2.75}, .evals = {3.5, 2.5, 2.6}, .whole_eval = 2.4});
   EXPECT_THAT(validate_log(folder / "a/events.jsonl"), IsEmpty());
   const RunLog run = RunLog::read(folder / "a");
   EXPECT_EQ(run.id(), "a");
@@ -141,14 +141,18 @@ TEST(NewRunFolder, IsNeverGivenTwice) {
     std::vector<std::jthread> threads;
     for (auto& own : made) {
       threads.emplace_back([&] {
-        for (int i = 0; i < 20; ++i) own.push_back(new_run_folder(folder.path(), "llama", "20260531"));
+        try {
+          for (int i = 0; i < 50; ++i) own.push_back(new_run_folder(folder.path(), "llama", "20260531"));
+        } catch (const Error& error) {
+          ADD_FAILURE() << error.what();
+        }
       });
     }
   }
   std::set<std::filesystem::path> all;
   for (const auto& own : made) all.insert(own.begin(), own.end());
-  EXPECT_EQ(all.size(), 80U);
-  EXPECT_EQ(*all.rbegin(), folder / "llama-20260531-080");
+  EXPECT_EQ(all.size(), 200U);
+  EXPECT_EQ(*all.rbegin(), folder / "llama-20260531-200");
 }
 
 }  // namespace

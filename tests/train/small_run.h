@@ -15,6 +15,7 @@ struct SmallRun {
   double lr = 1e-3;
   std::vector<double> losses{4, 3, 2};  // of steps 1, 2, ...
   std::vector<double> evals{};          // of steps 10, 20, ...
+  double whole_eval = NAN;              // of the last of those, by another name; NaN: none
   double wall_us = 1000;                // of each step of 100 tokens
   std::string reason = "completed";     // empty: no run_end
 };
@@ -67,6 +68,15 @@ inline void write_run(const std::filesystem::path& folder, const SmallRun& run) 
                {"loss", loss},
                {"ppl", std::exp(loss)},
                {"samples", 4}});
+  }
+  if (!std::isnan(run.whole_eval)) {
+    log.write({{"kind", "eval"},
+               {"step", step},
+               {"phase", "eval"},
+               {"name", "validation_whole"},
+               {"loss", run.whole_eval},
+               {"ppl", std::exp(run.whole_eval)},
+               {"samples", 400}});
   }
   log.write({{"kind", "sample"}, {"step", step}, {"prompt", "Once"}, {"text", " upon a time"}});
   if (run.reason.empty()) return;

@@ -42,11 +42,11 @@ TEST(Learning, TheLossFallsFarBelowTheFirst) {
   EXPECT_LT(*training.validation_loss(), 0.45 * first);
 }
 
-TEST(Learning, SameBytesForAnyNumberOfThreads) {
+void same_bytes_for_threads(bool bf16) {
   std::vector<std::vector<float>> expected;
   for (const int threads : {1, 2, 3}) {
     CpuDevice device({.threads = threads});
-    Training training = small_training(device);
+    Training training = small_training(device, [&](FromScratch& r) { r.options.bf16 = bf16; });
     std::vector<float> losses;
     for (int i = 0; i < 4; ++i) losses.push_back(static_cast<float>(training.step().loss));
     std::vector<std::vector<float>> found{losses};
@@ -56,6 +56,22 @@ TEST(Learning, SameBytesForAnyNumberOfThreads) {
     if (expected.empty()) expected = found;
     EXPECT_EQ(found, expected) << threads;
   }
+}
+
+TEST(Learning, SameBytesForAnyNumberOfThreads) {
+  for (const bool bf16 : {false, true}) same_bytes_for_threads(bf16);
+}
+
+TEST(Learning, MixedPrecisionIsCloseAndNotTheSame) {
+  CpuDevice device({.threads = 2});
+  Training full = small_training(device), mixed = small_training(device, [](FromScratch&r) { r.options.bf16 = true; });
+  double largest = 0;
+  for (int i = 0; i < 6; ++i) {
+    const double a = full.step().loss, b = mixed.step().loss;
+    EXPECT_NEAR(a, b, 2e-2 * a);
+    largest = std::max(largest, std::abs(a - b));
+  }
+  EXPECT_GT(largest, 0);
 }
 
 TEST(Learning, AccumulationIsCloseToTheLargerBatch) {
@@ -189,11 +205,10 @@ TEST(BadOptions, AreNamedWithBothNumbers) {
   EXPECT_THAT(error([](FromScratch& r) { r.model.arch = "bert"; }), HasSubstr("expected llama or gpt2, found 'bert'"));
   EXPECT_THAT(error([](FromScratch& r) { r.options.rate = -1; }), HasSubstr("lr: expected 0 to 1000, found -1"));
   EXPECT_THAT(error([](FromScratch& r) { r.options.steps = 0; }), HasSubstr("steps: expected 1 or more, found 0"));
-  EXPECT_THAT(error([](FromScratch& r) { r.options.warmup = 12; }), HasSubstr("warmup-steps 12 must be below steps 12"));
+  EXPECT_THAT(error([](FromScratch& r) { r.options.warmup = 12; }),
+              HasSubstr("warmup-steps 12 must be below steps 12"));
   EXPECT_THAT(error([](FromScratch& r) { r.model.context = 1 << 18; }), HasSubstr("a context of 262144 needs"));
-  EXPECT_THAT(error([](FromScratch& r) {
-                r.model = {.d_model = 65536, .layers = 1024, .heads = 8, .context = 64};
-              }),
+  EXPECT_THAT(error([](FromScratch& r) { r.model = {.d_model = 65536, .layers = 1024, .heads = 8, .context = 64}; }),
               HasSubstr("not enough memory: training takes about"));
 }
 

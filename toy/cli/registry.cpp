@@ -10,10 +10,17 @@ std::string_view name(Type type) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {infer_verb(),    eval_verb(),      list_verb(),
-                                        describe_verb(), tokenize_verb(),  bench_verb(),
-                                        train_from_scratch_verb(), train_autotune_verb(),
-                                        runs_verb(),     runs_show_verb(), runs_compare_verb()};
+  static const std::vector<Verb> all = {infer_verb(),
+                                        eval_verb(),
+                                        list_verb(),
+                                        describe_verb(),
+                                        tokenize_verb(),
+                                        bench_verb(),
+                                        train_from_scratch_verb(),
+                                        train_autotune_verb(),
+                                        runs_verb(),
+                                        runs_show_verb(),
+                                        runs_compare_verb()};
   return all;
 }
 

@@ -45,7 +45,8 @@ void TrainDisplay::print(const std::string& line) {
 
 std::string TrainDisplay::progress(double loss) const {
   const double speed = seconds_ > 0 ? static_cast<double>(tokens_) / seconds_ : 0;
-  const double left = done_ > 0 ? seconds_ / static_cast<double>(done_) * static_cast<double>(steps_ - first_ - done_) : 0;
+  const double left =
+      done_ > 0 ? seconds_ / static_cast<double>(done_) * static_cast<double>(steps_ - first_ - done_) : 0;
   std::string text = fmt::format("step {}/{}  loss {:.3f}  {} tokens/s  {} left", first_ + done_, steps_, loss,
                                  short_count(static_cast<std::int64_t>(speed)), duration_text(left));
   if (peak_ > 0) text += fmt::format("  {:.0f} % of peak", 100 * speed * flops_per_token_ / peak_);

@@ -110,6 +110,13 @@ std::vector<Setting> optimizer_settings() {
   return {
       {whole("--steps", "steps in all, also of a resumed run", "1000"),
        [](auto& a, auto& c) { c.recipe.options.steps = *a.integer("--steps"); }, true},
+      {{.name = "--dtype",
+        .metavar = "TYPE",
+        .type = Type::choice,
+        .help = "of the products; parameters, norms, softmax and the loss stay f32",
+        .fallback = "f32",
+        .choices = {"f32", "bf16"}},
+       [](auto& a, auto& c) { c.recipe.options.bf16 = *a.text("--dtype") == "bf16"; }},
       {whole("--batch-size", "sequences of a forward", "8"),
        [](auto& a, auto& c) { c.recipe.options.batch = *a.integer("--batch-size"); }},
       {whole("--accumulate", "forwards of a step", "1"),
@@ -237,8 +244,10 @@ void change_config(const Arguments& a, RunConfig& config) {
     RunConfig changed = config;
     s.set(a, changed);
     if (!s.changes_on_resume && config_text(changed) != config_text(config)) {
-      refuse("{}: the run was begun with another value, and a resumed run keeps it; leave the flag out, or begin a new run",
-             s.option.name);
+      refuse(
+          "{}: the run was begun with another value, and a resumed run keeps it; leave the flag out, or begin a new "
+          "run",
+          s.option.name);
     }
     config = changed;
   }

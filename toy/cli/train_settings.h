@@ -15,7 +15,6 @@ std::vector<Option> training_options();
 /// Options of the model, the vocabulary and the corpus alone, for autotune.
 std::vector<Option> recipe_options();
 
-
 /// All options into a new configuration. Errors: what does not fit together.
 RunConfig run_config(const Arguments& arguments);
 /// Those of recipe_options() into a new configuration.

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <fcntl.h>
 #include <span>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -16,6 +15,14 @@
 namespace toy {
 
 namespace {
+
+/// A lock that belongs to the open file, not to the process, and can be asked for without being taken.
+struct flock whole_file(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
 
 /// The `t` of the last event in the first `bytes` bytes.
 double last_time(const std::filesystem::path& path, std::uint64_t bytes) {
@@ -41,7 +48,8 @@ EventWriter::EventWriter(std::filesystem::path path, std::uint64_t keep, FileCal
       descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
   if (descriptor_ < 0) fail_with("cannot open the log", errno);
   try {
-    if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    struct flock lock = whole_file(F_WRLCK);
+    if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES)) {
       fail("{}: another process writes this log; wait for it or end it", shown(path_));
     }
     if (keep > 0) seconds_ = seconds_before_ = last_time(path_, keep);
@@ -119,9 +127,10 @@ void EventWriter::fail_with(const char* what, int reason) const {
 bool is_being_written(const std::filesystem::path& path) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return false;
-  const bool taken = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  struct flock lock = whole_file(F_RDLCK);
+  const bool asked = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0;
   ::close(descriptor);
-  return taken;
+  return asked && lock.l_type != F_UNLCK;
 }
 
 }  // namespace toy

@@ -82,8 +82,8 @@ RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context)
   RopeOptions o;
   o.width = count_or("rope.dimension_count", head_width, 1, std::int64_t{1} << 16);
   if (o.width > head_width) {
-    fail("{}: {} = {} is more than the head width {} (from {})", origin_, key("rope.dimension_count"),
-         o.width, head_width, str());
+    fail("{}: {} = {} is more than the head width {} (from {})", origin_, key("rope.dimension_count"), o.width,
+         head_width, str());
   }
   if (o.width % 2 != 0) {
     fail("{}: {}: expected an even number, found {}", origin_, key("rope.dimension_count"), o.width);
@@ -113,8 +113,8 @@ RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context)
 void Hyperparameters::must_equal(std::string_view a, std::int64_t a_value, std::string_view b,
                                  std::int64_t b_value) const {
   if (a_value == b_value) return;
-  fail("{}: {} = {} differs from {} = {}; heads of two widths are not known", origin_, key(a), a_value,
-       key(b), b_value);
+  fail("{}: {} = {} differs from {} = {}; heads of two widths are not known", origin_, key(a), a_value, key(b),
+       b_value);
 }
 
 std::vector<std::string> Hyperparameters::unread() const {

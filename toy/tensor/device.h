@@ -85,6 +85,10 @@ class Device {
   const Team& team() const { return team_; }
   /// The tape that records ops on this device now; null: none.
   Tape* tape() const { return tape_; }
+  /// Where the seconds that each op's kernels take are added up, by its row in the table (op_count of them); empty:
+  /// nowhere. The numbers must outlive their use.
+  void time_ops(std::span<double> seconds) { op_seconds_ = seconds; }
+  std::span<double> op_seconds() const { return op_seconds_; }
   /// A number that no other value of this device has.
   std::int64_t new_value_id() { return ++value_ids_; }
   /// True for a device that computes nothing: ops call `record` and no kernel.
@@ -104,6 +108,7 @@ class Device {
  private:
   friend class Tape;
   Tape* tape_ = nullptr;
+  std::span<double> op_seconds_;
   std::int64_t value_ids_ = 0;
 };
 

@@ -20,7 +20,7 @@ Tensor filled_with_one(const Tensor& like) {
 
 Tensor copy_of(const Tensor& x) {
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
-  if (x.bytes() > 0) std::memcpy(y.raw(), x.raw(), static_cast<std::size_t>(x.bytes()));
+  if (y.raw() != nullptr && x.bytes() > 0) std::memcpy(y.raw(), x.raw(), static_cast<std::size_t>(x.bytes()));
   return y;
 }
 

@@ -76,8 +76,7 @@ Examples examples(const TokenData& tokens, std::span<const std::int64_t> starts,
         e.batch.ids.push_back(tokens[t]);
         e.targets.push_back(tokens[t + 1]);
       }
-      const bool cut_by_document =
-          documents && !tokens.documents(cuts[i + 1], cuts[i + 1] + 1).empty();
+      const bool cut_by_document = documents && !tokens.documents(cuts[i + 1], cuts[i + 1] + 1).empty();
       if (cut_by_document) e.targets.back() = -1;
     }
   }

@@ -48,8 +48,8 @@ void save_state(const fs::path& path, const Training& training, const FileCalls&
                        std::span<const std::byte>(m.value.raw(), static_cast<std::size_t>(m.value.bytes()))});
   }
   const auto& shuffle = training.windows().state().shuffle;
-  tensors.push_back({shuffle_name, {static_cast<std::int64_t>(shuffle.size())}, DType::I32,
-                     std::as_bytes(std::span(shuffle))});
+  tensors.push_back(
+      {shuffle_name, {static_cast<std::int64_t>(shuffle.size())}, DType::I32, std::as_bytes(std::span(shuffle))});
   write_gguf(path, metadata, tensors, {}, calls);
 }
 
@@ -61,7 +61,10 @@ T member(const Json& json, const char* key, const std::string& name) {
   constexpr bool text = std::is_same_v<T, std::string>, whole = std::is_integral_v<T>;
   const bool fits = text ? found->is_string() : whole ? found->is_number_integer() : found->is_number();
   if (!fits) {
-    fail("{}: '{}': expected {}, found {}", name, key, text ? "a text" : whole ? "a whole number" : "a number",
+    fail("{}: '{}': expected {}, found {}", name, key,
+         text    ? "a text"
+         : whole ? "a whole number"
+                 : "a number",
          found->type_name());
   }
   if constexpr (std::is_integral_v<T>) {
@@ -195,7 +198,8 @@ void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c
   c.epoch = windows.epoch;
   c.position = windows.position;
   c.offset = windows.offset;
-  write_atomically(run / sidecar_path(c.step), [&](ByteSink& sink) { sink.text(checkpoint_text(c)); }, calls);
+  write_atomically(
+      run / sidecar_path(c.step), [&](ByteSink& sink) { sink.text(checkpoint_text(c)); }, calls);
 }
 
 std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {
@@ -258,9 +262,9 @@ Training restore_training(const fs::path& run, const Checkpoint& c, Device& devi
   const GgufFile weights = GgufFile::open(run / c.weights.path);
   auto model = load_model(weights, device, Use::training);
   const std::int64_t context = model->sizes().context;
-  Training training({&device, weights.metadata(), std::move(model), Tokenizer::from_metadata(weights.metadata()),
-                     std::move(tokens)},
-                    context, options);
+  Training training(
+      {&device, weights.metadata(), std::move(model), Tokenizer::from_metadata(weights.metadata()), std::move(tokens)},
+      context, options);
   const GgufFile state = GgufFile::open(run / c.state.path);
   restore_moments(state, training.optimizer());
   training.optimizer().resume(c.step);

@@ -23,11 +23,11 @@ struct HashedFile {
 /// The sidecar `state/step-N.json`. It is written last: it alone makes step N exist.
 struct Checkpoint {
   std::int64_t step = 0;
-  HashedFile weights;  // weights/step-N.gguf: the model, for any reader of GGUF
-  HashedFile state;    // state/step-N.gguf: the moments of the optimizer and the shuffle
-  std::uint64_t log_bytes = 0;  // of events.jsonl at this step
+  HashedFile weights;                                // weights/step-N.gguf: the model, for any reader of GGUF
+  HashedFile state;                                  // state/step-N.gguf: the moments of the optimizer and the shuffle
+  std::uint64_t log_bytes = 0;                       // of events.jsonl at this step
   std::int64_t epoch = 0, position = 0, offset = 0;  // of the windows
-  double loss_sum = 0;          // since the last evaluation, for the divergence monitor
+  double loss_sum = 0;                               // since the last evaluation, for the divergence monitor
   std::int64_t loss_count = 0;
   std::optional<double> validation_loss;
   std::optional<double> best_loss;  // smallest validation loss of a checkpoint so far

@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <fstream>
-#include <set>
 #include <string>
 
 #include "toy/models/create.h"
 #include "toy/tensor/device/trace/trace_device.h"
+#include "toy/tensor/tape.h"
 
 namespace toy {
 
@@ -21,29 +21,20 @@ TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& 
   TraceDevice trace;
   const auto model = new_model(metadata, trace, optional_parameters(metadata));
   TrainingMemory m;
-  std::int64_t rows = 0, packed = 0;
-  for (const Parameter& p : parameters(*model)) {
-    rows += p.value.bytes();
-    if (p.decays()) packed += p.value.bytes();
-  }
-  m.parameters = rows + packed;
-  m.gradients = rows;
-  m.optimizer = 2 * rows;
+  for (const Parameter& p : parameters(*model)) m.parameters += p.value.bytes();
+  m.optimizer = 2 * m.parameters;
   m.data = static_cast<std::int64_t>(corpus_bytes) * 2;
 
+  // One step on a device that only counts: forward, loss, and the way back.
   Batch batch;
   batch.ids.assign(static_cast<std::size_t>(options.batch * context), 0);
   for (std::int64_t i = 0; i < options.batch; ++i) batch.segments.push_back({i * context, context, 0});
+  Tape tape(trace, {.precision = options.bf16 ? Precision::bf16 : Precision::f32});
   Context ctx(trace, std::move(batch));
   const Tensor targets = Tensor::empty(trace, {options.batch * context}, DType::I32);
-  (void)model->loss(model->forward(ctx), targets);
-  std::set<std::int64_t> seen;
-  for (const TracedOp& op : trace.ops()) {
-    for (const std::int64_t id : op.outputs) {
-      const TracedValue& v = trace.value(id);
-      if (seen.insert(id).second) m.activations += bytes_of(v.dtype, v.shape.elements());
-    }
-  }
+  tape.backward(model->loss(model->forward(ctx), targets));
+  for (const Parameter& p : parameters(*model)) m.gradients += tape.gradient(p.value) ? p.value.bytes() : 0;
+  m.activations = trace.peak_bytes() - m.gradients;
   return m;
 }
 
@@ -71,8 +62,7 @@ TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corp
   CpuDevice device(cpu);
   const ModelConfig shape = recipe.model.resolved();
   const Vocabulary words = recipe.make_vocabulary(corpus);
-  e.memory = training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context,
-                             corpus.bytes());
+  e.memory = training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context, corpus.bytes());
   e.available = available_memory();
   Training training = recipe.realize(device, corpus, words);
   double seconds = 0;
@@ -84,8 +74,7 @@ TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corp
   }
   const double one = seconds / (TrainingEstimate::steps_tried - 1);
   e.seconds = one * static_cast<double>(recipe.options.steps);
-  e.tokens_per_second =
-      static_cast<double>(recipe.options.batch * recipe.options.accumulate * shape.context) / one;
+  e.tokens_per_second = static_cast<double>(recipe.options.batch * recipe.options.accumulate * shape.context) / one;
   return e;
 }
 

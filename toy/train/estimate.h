@@ -9,7 +9,7 @@
 namespace toy {
 
 struct TrainingMemory {
-  std::int64_t parameters = 0;   // and the packed copies the products use
+  std::int64_t parameters = 0;  // and the packed copies the products use
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;    // moments
   std::int64_t activations = 0;  // what a forward keeps for the backward
@@ -31,7 +31,8 @@ struct TrainingEstimate {
   double seconds = 0;
   double tokens_per_second = 0;
 };
-/// Learns the vocabulary, then tries a few steps in memory. Errors: the memory does not suffice (says how much of what).
+/// Learns the vocabulary, then tries a few steps in memory. Errors: the memory does not suffice (says how much of
+/// what).
 TrainingEstimate estimate_training(const FromScratch& recipe, const Corpus& corpus, const CpuOptions& cpu);
 
 /// Errors: less memory is available than the estimate.

@@ -24,24 +24,29 @@ std::string flow_text(const Metadata& metadata, std::int64_t tokens) {
   trace.name_value(targets, "targets", "T");
   trace.name_value(model->loss(model->forward(ctx), targets), "loss", "");
 
+  // Indices count from 0, values of a trace from 1.
+  const auto indices = [](std::vector<std::int64_t> ids) {
+    for (std::int64_t& id : ids) --id;
+    return ids;
+  };
   std::int64_t values = 0;
   Json ops = Json::array();
   for (const TracedOp& op : trace.ops()) {
     for (const auto& ids : {op.inputs, op.outputs}) {
-      for (const std::int64_t id : ids) values = std::max(values, id + 1);
+      for (const std::int64_t id : ids) values = std::max(values, id);
     }
     Json hyperparameters = Json::object();
     for (const auto& [key, value] : op.hyperparameters) hyperparameters[key] = value;
     ops.push_back({{"scope", op.scope},
                    {"op", op.op->name},
-                   {"inputs", op.inputs},
-                   {"outputs", op.outputs},
+                   {"inputs", indices(op.inputs)},
+                   {"outputs", indices(op.outputs)},
                    {"hyperparameters", std::move(hyperparameters)},
                    {"flops", op.flops},
                    {"bytes", op.bytes}});
   }
   Json list = Json::array();
-  for (std::int64_t id = 0; id < values; ++id) {
+  for (std::int64_t id = 1; id <= values; ++id) {
     const TracedValue& v = trace.value(id);
     Json shape = Json::array();
     for (int axis = 0; axis < v.shape.rank(); ++axis) shape.push_back(v.shape[axis]);

@@ -12,8 +12,8 @@ TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::fi
                  const FromScratch::Progress& progress) {
   std::int64_t done = 0;
   const auto all = static_cast<std::int64_t>(corpus.documents().size());
-  auto bytes = encode_documents(tokenizer, corpus.documents(),
-                                [&] { return progress && !progress("corpus", done++, all); });
+  auto bytes =
+      encode_documents(tokenizer, corpus.documents(), [&] { return progress && !progress("corpus", done++, all); });
   if (path.empty()) {
     return TokenData::over(std::make_shared<const std::vector<std::byte>>(std::move(bytes)), corpus.description());
   }
@@ -56,9 +56,8 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabu
   Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
   TokenData data = encode(tokenizer, corpus, tokens, progress);
   auto made = initialized_model(metadata, device, options.seed);
-  return {{&device, std::move(metadata), std::move(made), std::move(tokenizer), std::move(data)},
-          shape.context,
-          options};
+  return {
+      {&device, std::move(metadata), std::move(made), std::move(tokenizer), std::move(data)}, shape.context, options};
 }
 
 }  // namespace toy

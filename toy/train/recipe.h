@@ -21,8 +21,10 @@ struct VocabularyOptions {
 /// A model with random parameters, trained on a corpus alone.
 ///
 ///     CpuDevice device;
-///     Training training = FromScratch{.model = ModelConfig::tiny(), .options = {.steps = 100}}
-///                             .realize(device, Corpus::stories(0));
+///     FromScratch recipe;
+///     recipe.model = ModelConfig::tiny();
+///     recipe.options = {.steps = 100, .rate = 1e-2};
+///     Training training = recipe.realize(device, Corpus::stories(0));
 ///     while (!training.done()) fmt::print("{}\n", training.step().loss);
 struct FromScratch {
   ModelConfig model{};

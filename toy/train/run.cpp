@@ -23,9 +23,7 @@ using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-std::string now_utc() {
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-}
+std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e6); }
 
@@ -44,8 +42,8 @@ Json host_json() {
 
 Json model_json(const Training& training, const std::string& arch, const std::string& name) {
   const Sizes& s = training.model().sizes();
-  return {{"arch", arch},       {"name", name},   {"vocab", s.V},  {"d_model", s.D}, {"n_layers", s.L},
-          {"n_heads", s.H},     {"n_kv", s.K},    {"d_head", s.d}, {"d_ff", s.F},    {"weight_type", "f32"}};
+  return {{"arch", arch},   {"name", name}, {"vocab", s.V},  {"d_model", s.D}, {"n_layers", s.L},
+          {"n_heads", s.H}, {"n_kv", s.K},  {"d_head", s.d}, {"d_ff", s.F},    {"weight_type", "f32"}};
 }
 
 /// Losses of the steps in the log's first `bytes`.
@@ -80,9 +78,7 @@ void remove_leftovers(const fs::path& run) {
 Run::Run(fs::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls)
     : folder_(std::move(folder)), config_(std::move(config)), log_(std::move(log)), calls_(std::move(calls)) {}
 
-fs::path Run::weights_path(std::int64_t step) const {
-  return folder_ / "weights" / fmt::format("step-{}.gguf", step);
-}
+fs::path Run::weights_path(std::int64_t step) const { return folder_ / "weights" / fmt::format("step-{}.gguf", step); }
 
 Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                const FromScratch::Progress& progress, const FileCalls& calls) {
@@ -98,7 +94,8 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   Training training = config.recipe.realize(device, corpus, folder / "data" / "tokens.bin", progress);
   run.training_ = std::make_unique<Training>(std::move(training));
   const auto write = [&](const char* file, const std::string& text) {
-    write_atomically(folder / file, [&](ByteSink& sink) { sink.text(text); }, calls);
+    write_atomically(
+        folder / file, [&](ByteSink& sink) { sink.text(text); }, calls);
   };
   write("flow.json", flow_text(run.training_->metadata(), run.training_->context()));
   write("config.json", config_text(config));
@@ -119,11 +116,12 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   remove_leftovers(folder);
   run.notes_ = one.front().skipped;
   TokenData tokens = TokenData::open(folder / "data" / "tokens.bin");
-  run.training_ = std::make_unique<Training>(
-      restore_training(folder, c, device, std::move(tokens), config.recipe.options));
+  run.training_ =
+      std::make_unique<Training>(restore_training(folder, c, device, std::move(tokens), config.recipe.options));
   run.earlier_losses_ = std::move(losses);
   run.progress_ = c;
-  write_atomically(config_path, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
+  write_atomically(
+      config_path, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
   return run;
 }
 
@@ -167,8 +165,11 @@ RunSummary Run::train(const RunObserver& observer, const std::stop_token& cancel
   }
   const bool interrupted = summary.end == RunSummary::End::interrupted;
   const bool diverged = summary.end == RunSummary::End::diverged;
-  write_end(summary, interrupted ? "interrupted" : diverged ? "aborted" : "completed", diverged ? 1 : 0,
-            summary.reason);
+  write_end(summary,
+            interrupted ? "interrupted"
+            : diverged  ? "aborted"
+                        : "completed",
+            diverged ? 1 : 0, summary.reason);
   summary.steps = training_->steps();
   summary.weights = weights_path(training_->steps());
   return summary;
@@ -199,8 +200,7 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
   const std::int64_t made = training_->steps() - first;
   if (seconds > 0) {
     const TrainingOptions& o = training_->options();
-    summary.tokens_per_second =
-        static_cast<double>(made * o.batch * o.accumulate * training_->context()) / seconds;
+    summary.tokens_per_second = static_cast<double>(made * o.batch * o.accumulate * training_->context()) / seconds;
   }
   const bool at_checkpoint = progress_.step == training_->steps() && progress_.step > 0;
   const bool interrupted = summary.end == RunSummary::End::interrupted;
@@ -223,11 +223,17 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
 
 void Run::one_step(RunSummary& summary, const RunObserver& observer, double& seconds) {
   const std::int64_t step = training_->steps() + 1;
-  if (!config_.options.events.empty() && every(config_.options.events_every, step)) watch_step(step);
+  const bool watched = !config_.options.events.empty() && every(config_.options.events_every, step);
+  const bool timing = watched && config_.options.events.contains("op_timing");
+  if (watched) watch_step(step);
+  std::vector<double> op_seconds(timing ? op_count : 0);
+  training_->device().time_ops(op_seconds);
   const auto start = Clock::now();
   const StepResult r = training_->step();
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   training_->watch_gradients({});
+  training_->device().time_ops({});
+  if (timing) log_op_timing(*log_, step, op_seconds);
   seconds += took;
   summary.losses.push_back(r.loss);
   summary.final_loss = r.loss;
@@ -243,9 +249,7 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer, double& sec
                {"compute_us", microseconds(took)},
                {"grad_norm", r.gradient_norm},
                {"ppl", std::exp(r.loss)}});
-  if (config_.options.events.contains("drift") && every(config_.options.events_every, step)) {
-    log_drift(*log_, *training_);
-  }
+  if (watched && config_.options.events.contains("drift")) log_drift(*log_, *training_);
   if (observer.step) observer.step(r, took);
 }
 
@@ -285,9 +289,9 @@ bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
   const auto& stop = config_.options.divergence_stop;
   const bool stops = stop && gap >= *stop;
   if (gap >= config_.options.divergence_warning || stops) {
-    const std::string text = fmt::format(
-        "step {}: the validation loss {:.4f} is {:.1f} % above the training loss {:.4f}", step, validation, gap,
-        training);
+    const std::string text =
+        fmt::format("step {}: the validation loss {:.4f} is {:.1f} % above the training loss {:.4f}", step, validation,
+                    gap, training);
     log_->write({{"kind", "note"}, {"step", step}, {"text", text}});
     if (observer.note) observer.note(text);
     if (stops) summary.reason = fmt::format("{} (the limit is {} %)", text, *stop);
@@ -303,11 +307,8 @@ void Run::write_samples(const RunObserver& observer) {
                                    .seed = training_->options().seed + static_cast<std::uint64_t>(i)};
     const std::string text = sample_text(training_->model(), training_->device(), training_->tokenizer(), prompts[i],
                                          config_.options.sample_tokens, sampling);
-    log_->write({{"kind", "sample"},
-                 {"step", training_->steps()},
-                 {"phase", "train"},
-                 {"prompt", prompts[i]},
-                 {"text", text}});
+    log_->write(
+        {{"kind", "sample"}, {"step", training_->steps()}, {"phase", "train"}, {"prompt", prompts[i]}, {"text", text}});
     if (observer.sample) observer.sample(training_->steps(), prompts[i], text);
   }
 }

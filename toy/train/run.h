@@ -19,18 +19,18 @@ namespace toy {
 
 /// What a run writes, and when.
 struct RunOptions {
-  std::int64_t eval_every = 100;   // steps between validations; 0: none
-  std::int64_t gen_every = 200;    // steps between text samples; 0: none
-  std::int64_t save_every = 500;   // steps between checkpoints; 0: at the end only
-  std::int64_t keep = 3;           // newest checkpoints that stay, beside the best one
-  std::int64_t eval_windows = 64;  // windows of a validation; at the end the whole part is read
-  double divergence_warning = 20;  // per cent by which the validation loss may exceed the training loss
+  std::int64_t eval_every = 100;            // steps between validations; 0: none
+  std::int64_t gen_every = 200;             // steps between text samples; 0: none
+  std::int64_t save_every = 500;            // steps between checkpoints; 0: at the end only
+  std::int64_t keep = 3;                    // newest checkpoints that stay, beside the best one
+  std::int64_t eval_windows = 64;           // windows of a validation; at the end the whole part is read
+  double divergence_warning = 20;           // per cent by which the validation loss may exceed the training loss
   std::optional<double> divergence_stop{};  // the same, ends the run
   std::vector<std::string> prompts{};       // of the samples; empty: "Once upon a time"
   std::int64_t sample_tokens = 64;
-  float temperature = 0.8F;            // of the samples
-  std::set<std::string> events{};      // also "grad", "drift", "tap", "op_timing"
-  std::int64_t events_every = 10;      // steps between those
+  float temperature = 0.8F;        // of the samples
+  std::set<std::string> events{};  // also "grad", "drift", "tap", "op_timing"
+  std::int64_t events_every = 10;  // steps between those
 
   /// Errors: a value out of its range (names the option).
   void check() const;
@@ -63,11 +63,11 @@ struct RunObserver {
 struct RunSummary {
   enum class End { completed, interrupted, diverged } end = End::completed;
   std::int64_t steps = 0;
-  std::vector<double> losses;  // of all steps, those before a resumption included
+  std::vector<double> losses;                         // of all steps, those before a resumption included
   std::optional<double> final_loss, validation_loss;  // the latter over the whole validation part
-  double tokens_per_second = 0;                        // of the steps of this process
-  std::filesystem::path weights;                       // of the last checkpoint
-  std::string reason;                                  // why it diverged
+  double tokens_per_second = 0;                       // of the steps of this process
+  std::filesystem::path weights;                      // of the last checkpoint
+  std::string reason;                                 // why it diverged
 };
 
 class Run {

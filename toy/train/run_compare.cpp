@@ -42,7 +42,8 @@ std::vector<Difference> differences(const RunLog& run, const RunLog& baseline) {
   for (const auto& [name, value] : theirs) names.insert(name);
   std::vector<Difference> all;
   for (const std::string& name : names) {
-    if (ours[name] != theirs[name]) all.push_back({name, ours[name], theirs[name]});
+    const bool of_a_run = name == "config.command" || name == "config.name" || name == "model.name";
+    if (!of_a_run && ours[name] != theirs[name]) all.push_back({name, ours[name], theirs[name]});
   }
   return all;
 }
@@ -70,11 +71,10 @@ Losses losses_of(const std::vector<StepRecord>& steps) {
   return all;
 }
 
-Losses losses_of(const std::vector<EvalRecord>& evals, const std::string& name) {
-  Losses all;
-  for (const EvalRecord& e : evals) {
-    if (e.name == name) all[e.step] = e.loss;
-  }
+/// By the name of the evaluation.
+std::map<std::string, Losses> losses_of(const std::vector<EvalRecord>& evals) {
+  std::map<std::string, Losses> all;
+  for (const EvalRecord& e : evals) all[e.name][e.step] = e.loss;
   return all;
 }
 
@@ -121,8 +121,14 @@ RunComparison compare(const RunLog& run, const RunLog& baseline) {
   result.differences = differences(run, baseline);
   const auto steps = shared(losses_of(run.steps()), losses_of(baseline.steps()));
   result.losses = spread(steps);
-  const std::string eval = run.evals().empty() ? "" : run.evals().back().name;
-  result.evaluations = spread(shared(losses_of(run.evals(), eval), losses_of(baseline.evals(), eval)));
+  std::string eval;
+  auto baseline_evals = losses_of(baseline.evals());
+  for (const auto& [name, losses] : losses_of(run.evals())) {
+    const auto pairs = shared(losses, baseline_evals[name]);
+    if (pairs.empty() || (!result.evaluations.empty() && pairs.back().step < result.evaluations.back().step)) continue;
+    eval = name;
+    result.evaluations = spread(pairs);
+  }
   judge(result, steps, eval);
   result.speed_ratio =
       run.tokens_per_second().value_or(not_a_number) / baseline.tokens_per_second().value_or(not_a_number);

@@ -21,7 +21,7 @@ std::string_view name(Verdict verdict);
 /// Of a loss and of the baseline's, in nats. A loss that is not finite is behind every finite one.
 Verdict verdict_of(double loss, double baseline_loss);
 
-/// A hyperparameter of the model or the configuration that the runs do not share.
+/// A hyperparameter of the model or the configuration that the runs do not share; names and command lines are none.
 struct Difference {
   std::string name;
   Event run, baseline;  // null where it is missing
@@ -35,7 +35,7 @@ struct LossPair {
 struct RunComparison {
   std::vector<Difference> differences;
   std::vector<LossPair> losses;       // training losses at up to 10 steps that both have; the last is the last of them
-  std::vector<LossPair> evaluations;  // the same of evaluations of one name
+  std::vector<LossPair> evaluations;  // the same of the evaluations of the name that both have at the latest step
   /// What the verdict rests on: the evaluation at the last step that both evaluated, or else the mean training loss of
   /// the last 10 steps that both have. Empty if they share no step; then the numbers below are NaN.
   std::string basis;

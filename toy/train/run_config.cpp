@@ -113,6 +113,7 @@ constexpr auto list_training = [](auto& v, auto& o) {
   v("documents", o.documents);
   v("val_share", o.validation_share);
   v("seed", o.seed);
+  v("bf16", o.bf16);
 };
 
 constexpr auto list_vocabulary = [](auto& v, auto& o) {

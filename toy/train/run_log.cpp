@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <map>
 #include <sys/stat.h>
 #include <system_error>
 #include <utility>
@@ -123,9 +124,14 @@ std::optional<double> RunLog::loss_at(std::uint64_t step) const {
 }
 
 std::optional<EvalRecord> RunLog::best_eval() const {
+  std::map<std::string, std::size_t> often;
+  std::string name;
+  for (const EvalRecord& e : evals_) {
+    if (++often[e.name] > often[name]) name = e.name;
+  }
   std::optional<EvalRecord> best;
   for (const EvalRecord& e : evals_) {
-    if (!std::isnan(e.loss) && (!best || e.loss < best->loss)) best = e;
+    if (e.name == name && !std::isnan(e.loss) && (!best || e.loss < best->loss)) best = e;
   }
   return best;
 }

@@ -59,7 +59,7 @@ class RunLog {
   std::vector<double> losses() const;
   std::optional<double> last_loss() const;
   std::optional<double> loss_at(std::uint64_t step) const;
-  /// The evaluation with the smallest loss.
+  /// The evaluation with the smallest loss, of those of the name that is there most often.
   std::optional<EvalRecord> best_eval() const;
   std::uint64_t tokens() const;
   /// Tokens of all steps by their time; nothing before the first.

@@ -30,8 +30,8 @@ std::int64_t split_of(const TokenData& tokens, double validation_share) {
 }
 
 std::unique_ptr<Optimizer> optimizer_of(Model& model, const TrainingOptions& o) {
-  auto adam = std::make_unique<AdamW>(
-      parameters(model), AdamOptions{.rate = o.rate, .beta2 = o.beta2, .weight_decay = o.weight_decay});
+  auto adam = std::make_unique<AdamW>(parameters(model),
+                                      AdamOptions{.rate = o.rate, .beta2 = o.beta2, .weight_decay = o.weight_decay});
   if (o.cosine) {
     return std::make_unique<CosineWithWarmup>(std::move(adam), o.warmup, o.steps, o.least_rate.value_or(o.rate / 10));
   }
@@ -108,13 +108,12 @@ StepResult Training::step() {
   result.tokens = options_.batch * options_.accumulate * context_;
   const DeviceStep memory(device());
   {
-    Tape tape(device());
+    Tape tape(device(), {.precision = options_.bf16 ? Precision::bf16 : Precision::f32});
     result.loss = forward_backward(tape);
     std::vector<Tensor> gradients;
     for (const Parameter& p : optimizer_->parameters()) gradients.push_back(tape.gradient(p.value));
     if (watch_) watch_(optimizer_->parameters(), gradients);
-    result.gradient_norm =
-        options_.clip > 0 ? clip_global_norm(gradients, options_.clip) : global_norm(gradients);
+    result.gradient_norm = options_.clip > 0 ? clip_global_norm(gradients, options_.clip) : global_norm(gradients);
     if (!std::isfinite(result.gradient_norm)) {
       for (std::size_t i = 0; i < gradients.size(); ++i) {
         const Tensor g = tape.gradient(optimizer_->parameters()[i].value);

@@ -23,19 +23,20 @@ namespace toy {
 
 /// How a model is trained. The defaults are those of `toy train from-scratch`.
 struct TrainingOptions {
-  std::int64_t steps = 1000;     // in all
-  std::int64_t batch = 8;        // sequences of a forward
-  std::int64_t accumulate = 1;   // forwards of a step
-  double rate = 3e-4;            // learning rate
-  std::int64_t warmup = 0;       // steps until it is reached
-  bool cosine = false;           // then down half a cosine to least_rate
+  std::int64_t steps = 1000;           // in all
+  std::int64_t batch = 8;              // sequences of a forward
+  std::int64_t accumulate = 1;         // forwards of a step
+  double rate = 3e-4;                  // learning rate
+  std::int64_t warmup = 0;             // steps until it is reached
+  bool cosine = false;                 // then down half a cosine to least_rate
   std::optional<double> least_rate{};  // absent: a tenth of the rate
-  double beta2 = 0.99;           // of AdamW
-  double weight_decay = 0.1;     // of matrices
-  double clip = 1;               // largest norm of the gradient; 0: any
-  bool documents = false;        // attention stays inside a document
-  double validation_share = 0.1;  // of the tokens, at the end
+  double beta2 = 0.99;                 // of AdamW
+  double weight_decay = 0.1;           // of matrices
+  double clip = 1;                     // largest norm of the gradient; 0: any
+  bool documents = false;              // attention stays inside a document
+  double validation_share = 0.1;       // of the tokens, at the end
   std::uint64_t seed = 0;
+  bool bf16 = false;  // products in bf16; parameters, norms, softmax, residual stream and loss stay f32
 
   /// Errors: a value out of its range, a cosine without warmup (names the option).
   void check() const;

@@ -139,6 +139,21 @@ void log_tap(EventWriter& log, std::int64_t step, std::string_view name, const T
   log.write(std::move(event));
 }
 
+void log_op_timing(EventWriter& log, std::int64_t step, std::span<const double> seconds) {
+  Json buckets = Json::object();
+  double sum = 0;
+  for (std::size_t op = 0; op < seconds.size(); ++op) {
+    if (seconds[op] == 0) continue;
+    buckets[std::string(op_table[op].name)] = std::llround(1e6 * seconds[op]);
+    sum += seconds[op];
+  }
+  log.write({{"kind", "op_timing"},
+             {"step", step},
+             {"phase", "train"},
+             {"compute_us", std::llround(1e6 * sum)},
+             {"buckets", std::move(buckets)}});
+}
+
 void log_drift(EventWriter& log, const Training& training) {
   const std::vector<Parameter> now = parameters(training.model());
   for (std::size_t i = 0; i < now.size(); ++i) {

@@ -97,10 +97,10 @@ std::vector<std::int32_t> usual_threads() {
 void print_trials(const std::vector<Trial>& trials, const Trial& best, Console& console) {
   std::vector<std::vector<std::string>> rows{{"batch size", "threads", "tokens/s", "of the best"}};
   for (const Trial& t : trials) {
-    rows.push_back({std::to_string(t.batch), std::to_string(t.threads),
-                    t.error.empty() ? fmt::format("{:.0f}", t.tokens_per_second) : "-",
-                    t.error.empty() ? fmt::format("{:.0f} %", 100 * t.tokens_per_second / best.tokens_per_second)
-                                    : t.error});
+    rows.push_back(
+        {std::to_string(t.batch), std::to_string(t.threads),
+         t.error.empty() ? fmt::format("{:.0f}", t.tokens_per_second) : "-",
+         t.error.empty() ? fmt::format("{:.0f} %", 100 * t.tokens_per_second / best.tokens_per_second) : t.error});
   }
   console.print(table(rows, "rrrl"));
 }
@@ -172,8 +172,9 @@ Verb train_autotune_verb() {
   std::erase_if(device, [](const Option& o) { return o.name == "--threads"; });
   return {.name = "train autotune",
           .summary = "find the batch size and threads that train fastest",
-          .details = "Trains a few steps in memory with each, and prints the command line of the fastest. The loss "
-                     "falls fastest per token with a smaller batch: the table shows what a larger one gains.",
+          .details =
+              "Trains a few steps in memory with each, and prints the command line of the fastest. The loss "
+              "falls fastest per token with a smaller batch: the table shows what a larger one gains.",
           .positionals = {},
           .options = join({own_options(), recipe_options(), std::move(device)}),
           .json = {{"",

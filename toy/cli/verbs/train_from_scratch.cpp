@@ -23,7 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string command_line(const Arguments& a) { return fmt::format("toy train from-scratch {}", fmt::join(a.words(), " ")); }
+std::string command_line(const Arguments& a) {
+  return fmt::format("toy train from-scratch {}", fmt::join(a.words(), " "));
+}
 
 /// The run that --resume names: its folder, a file of a checkpoint, or its id in --out.
 struct Resumed {
@@ -91,7 +93,8 @@ void tell(Run& run, Console& console) {
   std::int64_t count = 0;
   for (const Parameter& p : parameters(t.model())) count += p.value.shape().elements();
   console.note("{}: {} parameters, vocabulary {}, {} tokens to train on, {} to validate", run.folder().string(),
-               long_count(count), t.model().sizes().V, long_count(t.split()), long_count(t.tokens().size() - t.split()));
+               long_count(count), t.model().sizes().V, long_count(t.split()),
+               long_count(t.tokens().size() - t.split()));
 }
 
 Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }

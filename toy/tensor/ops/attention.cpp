@@ -138,7 +138,7 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
   const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads, attention_scratch(kv.d)}, q.dtype());
   const std::array inputs{&q, &kv.k, &kv.v};
   const Tape* tape = q.device().tape();
-  const bool gradient = tape != nullptr && !q.device().records() && tape->wants(inputs);
+  const bool gradient = tape != nullptr && tape->wants(inputs);
   const Tensor softmax = gradient ? Tensor::empty(q.device(), {q.rows(), q.width() / kv.d, 2}, q.dtype()) : Tensor();
   with_number(q.dtype(), [&]<class Number>(Number) {
     run<AttentionArgsOf<Number>>({q.data<Number>(), y.data<Number>(), segments, &kv, q.width() / kv.d, scale,

@@ -19,6 +19,7 @@ Tensor scalar(Device& device, DType dtype, double value) {
 }
 
 bool is_one(const Tensor& x) {
+  if (x.raw() == nullptr) return true;
   return x.dtype() == DType::F64 ? x.values<double>()[0] == 1 : x.values<float>()[0] == 1;
 }
 
@@ -113,18 +114,18 @@ Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
   Device& device = h.device();
   const std::int64_t V = W.shape()[0];
   Tensor loss;
-  if (device.records()) {
+  const std::array<const Tensor*, 2> inputs{&h, &W};
+  const bool gradient = device.tape() != nullptr && device.tape()->wants(inputs);
+  if (device.records() && !gradient) {
     loss = Tensor::empty(device, {}, h.dtype());
     run<CrossEntropyArgs>({}, {&h, &W, &targets}, {&loss, 1}, {}, 2.0 * static_cast<double>(h.rows() * V * h.width()));
     return loss;
   }
   std::int64_t count = 0;
-  for (const std::int32_t y : targets.values<std::int32_t>()) {
+  for (const std::int32_t y : targets.raw() == nullptr ? std::span<std::int32_t>() : targets.values<std::int32_t>()) {
     if (y < -1 || y >= V) refuse("cross_entropy: target {} is out of range -1..{}", y, V - 1);
     count += y >= 0 ? 1 : 0;
   }
-  const std::array<const Tensor*, 2> inputs{&h, &W};
-  const bool gradient = device.tape() != nullptr && device.tape()->wants(inputs);
   LossAndGradients result;
   if (gradient) {
     const Tape::Pause pause(*device.tape());
