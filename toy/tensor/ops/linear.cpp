@@ -10,6 +10,7 @@ namespace {
 
 Shape with_width(const Shape& x, std::int64_t width) {
   std::vector<std::int64_t> axes;
+  axes.reserve(static_cast<std::size_t>(x.rank()));
   for (int i = 0; i < x.rank() - 1; ++i) axes.push_back(x[i]);
   axes.push_back(width);
   return Shape(axes);
@@ -125,6 +126,7 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
     }
     return [x, kept, precision](std::span<const Tensor> dy) {
       std::vector<LinearWeight> maps;
+      maps.reserve(kept.size());
       for (const auto& [weight, bias] : kept) maps.push_back({&weight, &bias});
       return linear_backward(x, maps, dy, precision);
     };
