@@ -53,8 +53,8 @@ std::int64_t Hyperparameters::layers() {
 std::int64_t Hyperparameters::vocabulary() {
   constexpr std::int64_t most = 1 << 24;
   if (has("vocab_size")) return count("vocab_size", 1, most);
-  const auto tokens = file_->metadata().find<StringArray>("tokenizer.ggml.tokens");
-  if (tokens && !tokens->empty()) return static_cast<std::int64_t>(tokens->size());
+  const std::uint64_t tokens = file_->metadata().count_strings("tokenizer.ggml.tokens");
+  if (tokens > 0) return static_cast<std::int64_t>(tokens);
   const TensorInfo* embedding = file_->find("token_embd.weight");
   if (embedding == nullptr) fail("{}: missing tensor token_embd.weight", file_->path().string());
   return embedding->shape[0];

@@ -12,11 +12,12 @@ namespace toy::cli {
 
 namespace {
 
-/// A scalar of the metadata as JSON; arrays as their type.
+/// A scalar of the metadata as JSON; arrays and very long texts as their type.
 Json value_json(const Metadata& metadata, const Metadata::Entry& entry) {
   switch (entry.value.type) {
     case ValueType::String:
-      return std::string(metadata.get<std::string_view>(entry.key));
+      if (entry.value.bytes() > most_text_bytes) return fmt::format("STRING of {} bytes", entry.value.bytes());
+      return metadata.get<std::string>(entry.key);
     case ValueType::Array:
       return entry.value.type_name();
     case ValueType::F32:
@@ -257,7 +258,8 @@ std::vector<JsonForm> json_forms() {
             {"missing_bytes", "integer", "tensor data that the files lack"},
             {"gguf_version", "integer", "2 or 3"},
             {"architecture", "string", "general.architecture"},
-            {"hyperparameters", "object", "keys general.* and of the architecture; arrays as their type"},
+            {"hyperparameters", "object",
+             "keys general.* and of the architecture; arrays and texts over 1 MiB as their type"},
             {"hyperparameters.*", "integer or number or string or boolean", "", false},
             {"tokenizer", "object or null", "null when the file has none"},
             {"tokenizer.model", "string", "llama (SPM) or gpt2 (byte-level BPE)", false},
