@@ -80,7 +80,7 @@ Json answer(std::vector<std::string> words, const std::string& when = "", const 
   const Finished f = toy(words, start);
   EXPECT_EQ(f.code, 0) << f.err;
   EXPECT_EQ(lines(f.out), 1);
-  const Json json = Json::parse(f.out, nullptr, false);
+  Json json = Json::parse(f.out, nullptr, false);
   EXPECT_FALSE(json.is_discarded()) << f.out;
   Form(words.front(), when).check(json);
   return json;
@@ -225,7 +225,8 @@ TEST(Parity, eval_gives_the_recorded_loss) {
       const Json json = answer({"eval", folder / "model.gguf", "--prompt-ids", list, "--kv", "f32", "--threads", "1"});
       sum += json["nll"].get<double>();
     }
-    const double rows = static_cast<double>(ids.size() / length);
+    const std::size_t whole = ids.size() / length;
+    const auto rows = static_cast<double>(whole);
     EXPECT_NEAR(sum / rows, Json::parse(read_file(folder / "golden.json"))["loss"].get<double>(), 1e-5) << name;
   }
 }

@@ -45,7 +45,7 @@ std::set<std::string> flags_of_help(const std::string& text) {
     if (line == "Examples:") options = false;
     const auto at = line.find("--");
     if (!options || at == std::string::npos || at > 6) continue;
-    flags.insert(line.substr(at, line.find_first_of(" ", at) - at));
+    flags.insert(line.substr(at, line.find_first_of(' ', at) - at));
   }
   return flags;
 }

@@ -154,7 +154,7 @@ TEST_F(Refusals, OfHyperparameters) {
 TEST_F(Refusals, OfAModelThatLacksOneTensor) {
   RawGguf file{.keys = llama_keys(1024, 1024, 8)};
   std::uint64_t at = 0;
-  const auto add = [&](const std::string& name, std::vector<std::uint64_t> ne) {
+  const auto add = [&](const std::string& name, const std::vector<std::uint64_t>& ne) {
     std::uint64_t bytes = 4;
     for (const std::uint64_t n : ne) bytes *= n;
     file.tensors.push_back(raw_tensor(name + ".weight", ne, ggml::f32, at));

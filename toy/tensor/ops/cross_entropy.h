@@ -37,7 +37,7 @@ void cross_entropy_ref(const CrossEntropyArgsOf<Number>& a) {
       if (a.gradient) std::fill(z, z + a.V, Number{0});
       continue;
     }
-    const double top = static_cast<double>(*std::max_element(z, z + a.V));
+    const auto top = static_cast<double>(*std::max_element(z, z + a.V));
     double sum = 0;
     for (std::int64_t i = 0; i < a.V; ++i) sum += std::exp(static_cast<double>(z[i]) - top);
     a.losses[t] = top + std::log(sum) - static_cast<double>(z[target]);
