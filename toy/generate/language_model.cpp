@@ -5,7 +5,7 @@ namespace toy {
 namespace {
 
 bool has_tokenizer(const GgufFile& file) {
-  const std::string kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
+  const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
   return kind != "none" && kind != "no_vocab";
 }
 

@@ -29,7 +29,7 @@ std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absen
 
 float Hyperparameters::number(std::string_view name, float min, float max) {
   asked_.insert(key(name));
-  const float value = file_->metadata().get<float>(key(name));
+  const auto value = file_->metadata().get<float>(key(name));
   if (!(value >= min && value <= max)) {
     fail("{}: {}: expected a number from {} to {}, found {}", file_->path().string(), key(name), min, max, value);
   }

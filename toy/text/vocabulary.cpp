@@ -170,6 +170,7 @@ void write_vocabulary(const Vocabulary& v, Metadata& metadata) {
   if (!v.types.empty()) {
     const std::vector<std::int32_t> numbers = [&] {
       std::vector<std::int32_t> list;
+      list.reserve(v.types.size());
       for (TokenType type : v.types) list.push_back(static_cast<std::int32_t>(type));
       return list;
     }();

@@ -211,9 +211,9 @@ void run(const Arguments& a, Console& console) {
   TraceDevice trace;
   const auto model = trace_model(file, trace);
   const CpuDevice device({.threads = 1, .simd_level = a.text("--simd").value_or("")});
-  const std::string architecture = file.metadata().get<std::string>("general.architecture");
+  const auto architecture = file.metadata().get<std::string>("general.architecture");
   std::optional<Tokenizer> tokenizer;
-  const std::string kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
+  const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
   if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
   if (tokenizer) {
     for (const std::string& note : tokenizer->notes()) console.note("note: {}", note);

@@ -148,7 +148,7 @@ void rms_norm_backward_ref(const RmsNormBackwardArgsOf<Number>& a) {
 
 template <class Number>
 void layer_norm_backward_ref(const LayerNormBackwardArgsOf<Number>& a) {
-  const double D = static_cast<double>(a.D);
+  const auto D = static_cast<double>(a.D);
   std::vector<double> dw(static_cast<std::size_t>(a.D)), db(dw), n(dw);
   for (std::int64_t t = 0; t < a.T; ++t) {
     const Number* x = a.x + t * a.D;
