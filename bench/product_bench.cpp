@@ -94,7 +94,7 @@ double run_case(const cpu::Level& level, const Case& c, int threads) {
   const Memory x = allocate(4 * c.T * c.K), y = allocate(4 * c.T * c.N), scratch = allocate(linear_scratch(c.T, c.K));
   auto* values = reinterpret_cast<float*>(x.get());
   for (std::int64_t i = 0; i < c.T * c.K; ++i) values[i] = static_cast<float>(i % 17) - 8.0f;
-  LinearArgs args{values, c.T, c.K, 1, {}, scratch.get()};
+  LinearArgs args{values, c.T, c.K, 1, {}, scratch.get(), {}};
   const double time = best_time([&] {
     for (std::int64_t i = 0; i < copies; ++i) {
       args.outputs[0] = {memory.get() + i * bytes,         c.dtype, Layout::panels, c.N, nullptr,

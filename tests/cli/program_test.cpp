@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <iterator>
 #include <set>
 #include <sstream>
 
@@ -28,8 +29,16 @@ std::string value_of(const Json& option) {
   return "text";
 }
 
+/// The verb's name as words ("runs show" has two), then `more`.
+std::vector<std::string> words_of(const std::string& verb, const std::vector<std::string>& more) {
+  std::istringstream in(verb);
+  std::vector<std::string> words{std::istream_iterator<std::string>(in), {}};
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
 std::vector<std::string> with_value(const std::string& verb, const Json& option, const std::string& spelling) {
-  std::vector<std::string> words{verb, spelling};
+  std::vector<std::string> words = words_of(verb, {spelling});
   if (option["type"] != "flag") words.push_back(value_of(option));
   words.emplace_back("--help");
   return words;
@@ -63,14 +72,16 @@ TEST(Program, manifest_names_the_verbs_and_exit_codes) {
   std::set<std::string> verbs, codes;
   for (const Json& verb : manifest()["verbs"]) verbs.insert(verb["name"]);
   for (const auto& [code, meaning] : manifest()["exit_codes"].items()) codes.insert(code);
-  EXPECT_EQ(verbs, (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench"}));
+  EXPECT_EQ(verbs,
+            (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench", "train from-scratch",
+                                   "train autotune", "runs", "runs show", "runs compare"}));
   EXPECT_EQ(codes, (std::set<std::string>{"0", "1", "2"}));
 }
 
 TEST(Program, every_option_of_the_manifest_is_in_the_help_and_accepted) {
   for (const Json& verb : manifest()["verbs"]) {
     const std::string name = verb["name"];
-    const Finished help = toy({name, "--help"});
+    const Finished help = toy(words_of(name, {"--help"}));
     EXPECT_EQ(help.code, 0);
     const std::set<std::string> flags = flags_of_help(help.out);
     for (const Json& option : verb["options"]) {
@@ -90,7 +101,7 @@ TEST(Program, every_flag_of_the_help_is_in_the_manifest) {
   for (const Json& verb : manifest()["verbs"]) {
     std::set<std::string> known;
     for (const Json& option : verb["options"]) known.insert(option["name"].get<std::string>());
-    for (const std::string& flag : flags_of_help(toy({verb["name"], "--help"}).out)) {
+    for (const std::string& flag : flags_of_help(toy(words_of(verb["name"], {"--help"})).out)) {
       EXPECT_TRUE(known.contains(flag)) << verb["name"] << " " << flag;
     }
   }
@@ -98,7 +109,7 @@ TEST(Program, every_flag_of_the_help_is_in_the_manifest) {
 
 TEST(Program, every_help_ends_with_two_examples_that_are_accepted) {
   for (const Json& verb : manifest()["verbs"]) {
-    const std::string help = toy({verb["name"], "--help"}).out;
+    const std::string help = toy(words_of(verb["name"], {"--help"})).out;
     ASSERT_EQ(verb["examples"].size(), 2u);
     EXPECT_TRUE(help.ends_with("  " + verb["examples"][1]["command"].get<std::string>() + "\n"));
     for (const Json& example : verb["examples"]) {
@@ -125,7 +136,7 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
       {{"--verison"}, "did you mean --version?"},
       {{"infer", "x.gguf", "--zzzzzzzz"}, "toy infer --help"},
       {{}, "expected a verb"},
-      {{"infer"}, "expected MODEL"},
+      {{"infer", "a", "b"}, "unexpected argument 'b'"},
       {{"infer", "x.gguf", "y.gguf"}, "unexpected argument 'y.gguf'"},
       {{"infer", "x.gguf", "--n"}, "expected a value"},
       {{"infer", "x.gguf", "--n", "many"}, "expected a whole number"},

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/io/expect_error.h"
+#include "tests/io/failing_calls.h"
 #include "tests/io/scratch.h"
 
 namespace toy::testing {
@@ -110,6 +111,37 @@ TEST(WriteAtomically, RefusesAFolderOrAMissingOne) {
     EXPECT_THAT(error_of([&] { write_atomically(folder / "f", nothing); }), HasSubstr("Permission denied"));
     ::chmod(folder.path().c_str(), 0700);
   }
+}
+
+// The last call syncs the folder: the new file is there already, whole.
+TEST(WriteAtomically, WhicheverCallFailsTheFileIsWhole) {
+  const std::string big(1 << 20, 'b');
+  const auto write = [&](ByteSink& out) {
+    out.text("new");
+    out.text(big);
+  };
+  CallPlan all{.most = 100'000};
+  const ScratchFolder first;
+  write_atomically(first / "f", write, planned(all));
+  EXPECT_EQ(read_bytes(first / "f"), "new" + big);
+  ASSERT_GT(all.calls, 12);
+  for (int failing = 0; failing < all.calls; ++failing) {
+    const ScratchFolder folder;
+    write_bytes(folder / "f", "old");
+    CallPlan plan{.failing = failing, .most = 100'000};
+    const auto message = error_of([&] { write_atomically(folder / "f", write, planned(plan)); });
+    EXPECT_THAT(message, EndsWith("Input/output error"));
+    EXPECT_EQ(read_bytes(folder / "f"), failing + 1 < all.calls ? "old" : "new" + big) << "call " << failing;
+    EXPECT_EQ(entries_in(folder.path()), 1U);
+  }
+}
+
+TEST(WriteAtomically, InterruptedWritesAreContinued) {
+  const ScratchFolder folder;
+  CallPlan plan{.failing = 1, .reason = EINTR, .most = 2};
+  write_atomically(
+      folder / "f", [](ByteSink& out) { out.text("abcdefg"); }, planned(plan));
+  EXPECT_EQ(read_bytes(folder / "f"), "abcdefg");
 }
 
 // A limit on the size of files stands for a full disk: both fail inside write.

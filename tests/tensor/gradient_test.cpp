@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <optional>
 #include <random>
 #include <set>
 
@@ -233,6 +234,88 @@ TEST(Tape, BlockWeightsPassTheGradientThroughAndHaveNone) {
       W.set_requires_grad(true);
       EXPECT_THROW(linear(in, W), Error) << name(dtype);
     }
+  }
+}
+
+struct LinearPass {
+  std::vector<double> y, dx, dW, db;
+  friend bool operator==(const LinearPass&, const LinearPass&) = default;
+};
+
+/// y, and the gradients of x, W and b with y's gradient y itself.
+LinearPass linear_pass(Device& device, Shape shape, std::int64_t N, Precision precision, int passes = 1) {
+  std::mt19937 generator(11);
+  std::normal_distribution<float> normal;
+  const auto random = [&](Shape s) {
+    std::vector<float> v(static_cast<std::size_t>(s.elements()));
+    for (float& number : v) number = normal(generator);
+    Tensor t = Tensor::of(device, s, std::span<const float>(v));
+    t.set_requires_grad(true);
+    return t;
+  };
+  const Tensor x = random(shape), W = random({N, shape.width()}), b = random({N});
+  Tape tape(device, {precision});
+  Tensor y;
+  for (int i = 0; i < passes; ++i) {
+    y = linear(x, W, b);
+    tape.backward(y, y);
+  }
+  return {values(y), values(tape.gradient(x)), values(tape.gradient(W)), values(tape.gradient(b))};
+}
+
+double bfloat(float x) { return static_cast<double>(bfloat_to_float(float_to_bfloat(x))); }
+
+TEST(Tape, Bf16RoundsTheFactorsOfProductsAndNothingElse) {
+  // Odd K, N and T: pairs of k that lack their second half.
+  const std::vector<std::array<std::int64_t, 3>> sizes{{3, 5, 4}, {33, 77, 41}, {20, 1101, 35}, {601, 19, 37}};
+  for (const auto& [T, K, N] : sizes) {
+    std::optional<LinearPass> first;
+    for (const std::string_view level : cpu_levels()) {
+      for (const int threads : {1, 2, 3}) {
+        CpuDevice device({.threads = threads, .simd_level = std::string(level)});
+        const LinearPass found = linear_pass(device, {T, K}, N, Precision::bf16);
+        if (level == "ref") {
+          for (const auto& [fast, plain] :
+               {std::pair{first->y, found.y}, {first->dx, found.dx}, {first->dW, found.dW}, {first->db, found.db}}) {
+            expect_close(fast, plain, 1e-5, "bf16");
+          }
+        } else {
+          if (!first) first = found;
+          EXPECT_EQ(found, *first) << level << " " << threads;
+        }
+      }
+    }
+  }
+}
+
+TEST(Tape, Bf16RoundsToTheNearestEven) {
+  CpuDevice device;
+  const std::vector<float> x{1 + 0x1p-8F, 1 + 0x3p-8F, 1 + 0x1.1p-8F}, w{1, 0x1p4F, 0x1p8F};
+  Tensor W = Tensor::of(device, {1, 3}, std::span<const float>(w));
+  W.set_requires_grad(true);
+  Tape tape(device, {Precision::bf16});
+  const Tensor y = linear(Tensor::of(device, {1, 3}, std::span<const float>(x)), W);
+  EXPECT_EQ(bfloat(x[0]), 1);
+  EXPECT_EQ(bfloat(x[1]), 1 + 0x1p-6);
+  EXPECT_EQ(bfloat(x[2]), 1 + 0x1p-7);
+  const std::vector<float> many(20 * 3, x[1]);
+  const Tensor rows = linear(Tensor::of(device, {20, 3}, std::span<const float>(many)), W);
+  EXPECT_EQ(values(rows)[19], (1 + 0x1p-6) * (1 + 0x1p4 + 0x1p8));
+  EXPECT_EQ(values(y)[0], 1 + 0x1p4 * (1 + 0x1p-6) + 0x1p8 * (1 + 0x1p-7));
+}
+
+TEST(Tape, APassAddsToTheSumsOfThePassesBefore) {
+  for (const std::string_view level : cpu_levels()) {
+    CpuDevice device({.threads = 2, .simd_level = std::string(level)});
+    const LinearPass once = linear_pass(device, {70, 40}, 50, Precision::f32);
+    const LinearPass thrice = linear_pass(device, {70, 40}, 50, Precision::f32, 3);
+    const auto times_three = [](std::vector<double> x) {
+      for (double& v : x) v *= 3;
+      return x;
+    };
+    expect_close(thrice.dW, times_three(once.dW), 1e-6, std::string(level));
+    expect_close(thrice.db, times_three(once.db), 1e-6, std::string(level));
+    expect_close(thrice.dx, times_three(once.dx), 1e-6, std::string(level));
   }
 }
 

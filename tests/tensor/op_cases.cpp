@@ -175,8 +175,12 @@ void add_fused(std::vector<OpCase>& cases) {
                      [](Inputs x) { return x[0] * sigmoid(x[0]) * x[1]; }});
     cases.push_back({"gelu", {shape}, [](Inputs x) { return gelu(x[0]); }, plain_gelu});
   }
-  for (const auto& [x, N] :
-       {std::pair<Shape, std::int64_t>{{3, 5}, 4}, {{2, 3, 40}, 33}, {{1, 64}, 1}, {{70, 96}, 70}}) {
+  for (const auto& [x, N] : {std::pair<Shape, std::int64_t>{{3, 5}, 4},
+                             {{2, 3, 40}, 33},
+                             {{1, 64}, 1},
+                             {{70, 96}, 70},
+                             {{600, 40}, 45},
+                             {{20, 1100}, 33}}) {
     cases.push_back({"linear",
                      {x, {N, x.width()}, {N}},
                      [](Inputs x) { return linear(x[0], x[1], x[2]); },
@@ -196,6 +200,8 @@ void add_fused(std::vector<OpCase>& cases) {
   cases.push_back(rope_case(Pairing::halves));
   cases.push_back(attention_case({2, 2, 4, {{0, 5, 0}}}));
   cases.push_back(attention_case({6, 2, 16, {{0, 1, 0}, {1, 7, 0}, {8, 70, 0}}}));
+  cases.push_back(attention_case({4, 4, 40, {{0, 150, 0}}}));
+  cases.push_back(attention_case({50, 1, 8, {{0, 3, 0}, {3, 66, 0}}}));  // more query heads than a tile has rows
   cases.push_back({"causal_conv", {{6, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }});
   cases.push_back({"causal_conv", {{2, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }});
   cases.push_back(cross_entropy_case(5, 6, 11));

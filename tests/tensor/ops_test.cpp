@@ -131,7 +131,7 @@ TEST_P(Ops, AttentionOverStoredAndPlainKeys) {
       append(random({120, kv_heads * d}), random({120, kv_heads * d}), both, kv);
       const Tensor q = random({120, heads * d}), expected = Tensor::empty(device_, q.shape());
       const float scale = 1 / std::sqrt(static_cast<float>(d));
-      attention_ref<double>({q.data<float>(), expected.data<float>(), both, &kv, heads, scale, nullptr});
+      attention_ref<double>({q.data<float>(), expected.data<float>(), both, &kv, heads, scale, nullptr, nullptr});
       expect_near(attention(q, kv, both, scale), expected, 1e-5);
     }
     KeyValues rows;
@@ -141,7 +141,7 @@ TEST_P(Ops, AttentionOverStoredAndPlainKeys) {
     rows.v = random({90, kv_heads * d});
     const std::vector<Segment> segments{{0, 20, 0}, {20, 70, 0}};
     const Tensor q = random({90, heads * d}, 3), expected = Tensor::empty(device_, q.shape());
-    attention_ref<double>({q.data<float>(), expected.data<float>(), segments, &rows, heads, 0.3F, nullptr});
+    attention_ref<double>({q.data<float>(), expected.data<float>(), segments, &rows, heads, 0.3F, nullptr, nullptr});
     expect_near(attention(q, rows, segments, 0.3F), expected, 2e-5);  // scores up to 30
   }
 }

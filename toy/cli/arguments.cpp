@@ -162,6 +162,7 @@ Arguments Arguments::parse(const Verb& verb, std::span<const std::string> words)
 
   Arguments arguments;
   arguments.verb_ = &verb;
+  arguments.words_.assign(words.begin(), words.end());
   for (std::size_t i = 0; i < options.size(); ++i) {
     const auto values = handles[i]->results();
     if (values.empty() || (options[i].type == Type::flag && values.back() == "false")) continue;

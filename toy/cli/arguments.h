@@ -31,6 +31,8 @@ class Arguments {
   /// A required positional.
   const std::string& positional(std::size_t i) const { return positionals_.at(i); }
   const std::vector<std::string>& positionals() const { return positionals_; }
+  /// As they were given.
+  const std::vector<std::string>& words() const { return words_; }
   bool wants_help() const { return has("--help"); }
 
   /// Errors: more than one of the options is given.
@@ -42,6 +44,7 @@ class Arguments {
   const Verb* verb_ = nullptr;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> positionals_;
+  std::vector<std::string> words_;
 };
 
 /// Options of every verb: --help, and --json and --quiet for those that print JSON.

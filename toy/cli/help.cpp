@@ -68,6 +68,12 @@ std::string example_rows(const Verb& verb) {
   return text;
 }
 
+std::string verb_rows(const std::string& group) {
+  std::vector<std::pair<std::string, std::string>> table;
+  for (const Verb* verb : verbs_of(group)) table.emplace_back(verb->name, verb->summary);
+  return table.empty() ? "" : "\nVerbs:\n" + rows(table);
+}
+
 /// A cell of a Markdown table.
 std::string cell(std::string text) {
   for (std::size_t at = 0; (at = text.find('|', at)) != std::string::npos; at += 2) text.insert(at, "\\");
@@ -119,7 +125,12 @@ std::string verb_help(const Verb& verb) {
     for (const Positional& p : verb.positionals) table.emplace_back(p.name, p.help);
     text += "\nArguments:\n" + rows(table);
   }
-  return text + "\nOptions:\n" + option_rows(verb) + example_rows(verb);
+  return text + verb_rows(verb.name) + "\nOptions:\n" + option_rows(verb) + example_rows(verb);
+}
+
+std::string group_help(const std::string& group) {
+  return fmt::format("Usage: toy {} VERB [options]\n{}\ntoy {} VERB --help explains a verb.\n", group, verb_rows(group),
+                     group);
 }
 
 std::string markdown() {
@@ -132,7 +143,11 @@ std::string markdown() {
     text += fmt::format("| {} | {} |\n", code, exit_codes()[code]);
   }
   text += "\n| verb | what it does |\n|---|---|\n";
-  for (const Verb& verb : verbs()) text += fmt::format("| [{0}](#toy-{0}) | {1} |\n", verb.name, verb.summary);
+  for (const Verb& verb : verbs()) {
+    std::string anchor = "toy-" + verb.name;
+    std::ranges::replace(anchor, ' ', '-');
+    text += fmt::format("| [{}](#{}) | {} |\n", verb.name, anchor, verb.summary);
+  }
   text += "\n| option of the program | meaning |\n|---|---|\n";
   for (const Option& o : program().options) text += fmt::format("| `{}` | {} |\n", form(o), o.help);
   for (const Verb& verb : verbs()) text += verb_markdown(verb);

@@ -9,8 +9,10 @@ namespace toy::cli {
 
 /// `toy --help`
 std::string program_help();
-/// `toy VERB --help`; ends with two examples.
+/// `toy VERB --help`; names the verbs of its group, ends with two examples.
 std::string verb_help(const Verb& verb);
+/// `toy GROUP --help` of a group that is no verb of its own.
+std::string group_help(const std::string& group);
 /// docs/cli.md
 std::string markdown();
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "toy/cli/caches.h"
+#include "toy/cli/embedded_model.h"
 #include "toy/cli/signals.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
@@ -41,7 +42,9 @@ bool is_named(std::string_view name, std::string_view wanted) {
 
 }  // namespace
 
-Positional model_positional() { return {"MODEL", "a GGUF file, or the name of a model that toy list shows"}; }
+Positional model_positional() {
+  return {"MODEL", "a GGUF file, or the name of a model that toy list shows; without it a small built-in one", false};
+}
 
 std::vector<Option> device_options() {
   return {{.name = "--threads",
@@ -97,6 +100,10 @@ EngineOptions engine_options(const Arguments& arguments) {
 }
 
 std::filesystem::path find_model(const Arguments& arguments, const Console& console) {
+  if (arguments.positionals().empty()) {
+    console.note("no MODEL given: this is the built-in one, which tells small stories");
+    return embedded_model_path();
+  }
   const std::string& wanted = arguments.positional(0);
   std::error_code error;
   if (std::filesystem::exists(wanted, error) || wanted.ends_with(".gguf")) return wanted;

@@ -17,12 +17,6 @@ namespace toy::cli {
 
 namespace {
 
-std::vector<std::string> verb_names() {
-  std::vector<std::string> names;
-  for (const Verb& verb : verbs()) names.push_back(verb.name);
-  return names;
-}
-
 void run_program(std::span<const std::string> words, Console& console) {
   const Arguments arguments = Arguments::parse(program(), words);
   if (arguments.has("--help")) {
@@ -34,20 +28,55 @@ void run_program(std::span<const std::string> words, Console& console) {
   } else if (arguments.has("--markdown")) {
     console.print(markdown());
   } else {
-    refuse("expected a verb: {}; toy --help explains them", fmt::join(verb_names(), ", "));
+    refuse("expected a verb: {}; toy --help explains them", fmt::join(groups(), ", "));
   }
+}
+
+const Verb* find_verb(std::string_view name) {
+  const auto verb = std::ranges::find(verbs(), name, &Verb::name);
+  return verb == verbs().end() ? nullptr : &*verb;
+}
+
+/// "'runs shw'; did you mean runs show? (toy runs --help lists them)": a second word that is none of the group's.
+[[noreturn]] void refuse_in_group(const std::string& group, const std::string& word) {
+  std::vector<std::string> words, names;
+  for (const Verb* verb : verbs_of(group)) {
+    words.push_back(verb->name.substr(group.size() + 1));
+    names.push_back(verb->name);
+  }
+  const auto near = did_you_mean(word, words);
+  if (near) refuse("unknown verb '{0} {1}'; did you mean {0} {2}? (toy {0} --help lists them)", group, word, *near);
+  refuse("unknown verb '{} {}'; known: {}", group, word, fmt::join(names, ", "));
+}
+
+/// The verb that the first word or the first two name; null for a group that is no verb, when only --help follows it.
+const Verb* choose_verb(std::span<const std::string> words) {
+  const std::string& first = words[0];
+  const bool more = words.size() > 1;
+  if (more) {
+    if (const Verb* verb = find_verb(first + " " + words[1])) return verb;
+  }
+  const Verb* const verb = find_verb(first);
+  const auto members = verbs_of(first);
+  if (verb == nullptr && members.empty()) {
+    const auto near = did_you_mean(first, groups());
+    if (near) refuse("unknown verb '{}'; did you mean {}? (toy --help lists them)", first, *near);
+    refuse("unknown verb '{}'; known: {}", first, fmt::join(groups(), ", "));
+  }
+  const bool takes_words = verb != nullptr && !verb->positionals.empty();
+  if (!members.empty() && !takes_words && more && !words[1].starts_with('-')) refuse_in_group(first, words[1]);
+  if (verb == nullptr && (!more || (words[1] != "--help" && words[1] != "-h"))) {
+    refuse("{0}: expected a verb after it, like {1}; toy {0} --help lists them", first, members.front()->name);
+  }
+  return verb;
 }
 
 void run_words(std::span<const std::string> words, Console& console) {
   if (words.empty() || words.front().starts_with('-')) return run_program(words, console);
-  const std::string& name = words.front();
-  const auto verb = std::ranges::find(verbs(), name, &Verb::name);
-  if (verb == verbs().end()) {
-    const auto near = did_you_mean(name, verb_names());
-    if (near) refuse("unknown verb '{}'; did you mean {}? (toy --help lists them)", name, *near);
-    refuse("unknown verb '{}'; known: {}", name, fmt::join(verb_names(), ", "));
-  }
-  const Arguments arguments = Arguments::parse(*verb, words.subspan(1));
+  const Verb* const verb = choose_verb(words);
+  if (verb == nullptr) return console.print(group_help(words.front()));
+  const auto own_words = verb->name.find(' ') == std::string::npos ? 1U : 2U;
+  const Arguments arguments = Arguments::parse(*verb, words.subspan(own_words));
   if (arguments.wants_help()) return console.print(verb_help(*verb));
   console.set_quiet(arguments.has("--quiet"));
   verb->run(arguments, console);

@@ -1,5 +1,7 @@
 #include "toy/cli/registry.h"
 
+#include <algorithm>
+
 namespace toy::cli {
 
 std::string_view name(Type type) {
@@ -8,8 +10,35 @@ std::string_view name(Type type) {
 }
 
 const std::vector<Verb>& verbs() {
-  static const std::vector<Verb> all = {infer_verb(),    eval_verb(),     list_verb(),
-                                        describe_verb(), tokenize_verb(), bench_verb()};
+  static const std::vector<Verb> all = {infer_verb(),
+                                        eval_verb(),
+                                        list_verb(),
+                                        describe_verb(),
+                                        tokenize_verb(),
+                                        bench_verb(),
+                                        train_from_scratch_verb(),
+                                        train_autotune_verb(),
+                                        runs_verb(),
+                                        runs_show_verb(),
+                                        runs_compare_verb()};
+  return all;
+}
+
+std::vector<std::string> groups() {
+  std::vector<std::string> all;
+  for (const Verb& verb : verbs()) {
+    std::string group = verb.name.substr(0, verb.name.find(' '));
+    if (std::ranges::find(all, group) == all.end()) all.push_back(std::move(group));
+  }
+  return all;
+}
+
+std::vector<const Verb*> verbs_of(std::string_view group) {
+  std::vector<const Verb*> all;
+  for (const Verb& verb : verbs()) {
+    const std::size_t space = verb.name.find(' ');
+    if (space != std::string::npos && std::string_view(verb.name).substr(0, space) == group) all.push_back(&verb);
+  }
   return all;
 }
 

@@ -60,7 +60,7 @@ struct Example {
 };
 
 struct Verb {
-  std::string name;
+  std::string name;     // "runs", or two words: "runs show" belongs to the group "runs"
   std::string summary;  // one line
   std::string details;  // a paragraph, may be empty
   std::vector<Positional> positionals;
@@ -70,8 +70,12 @@ struct Verb {
   void (*run)(const Arguments&, Console&) = nullptr;
 };
 
-/// All verbs, in the order of the help.
+/// All verbs, in the order of the help. A group need not be a verb of its own.
 const std::vector<Verb>& verbs();
+/// The first word of every verb, each once.
+std::vector<std::string> groups();
+/// The verbs whose first of two words is `group`.
+std::vector<const Verb*> verbs_of(std::string_view group);
 /// What the program itself takes instead of a verb: --help, --version, --manifest, --markdown.
 const Verb& program();
 
@@ -82,6 +86,11 @@ Verb list_verb();
 Verb describe_verb();
 Verb tokenize_verb();
 Verb bench_verb();
+Verb train_from_scratch_verb();
+Verb train_autotune_verb();
+Verb runs_verb();
+Verb runs_show_verb();
+Verb runs_compare_verb();
 
 /// Meanings of the exit codes 0, 1 and 2.
 std::span<const std::string_view> exit_codes();

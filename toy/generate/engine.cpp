@@ -4,22 +4,6 @@
 
 namespace toy {
 
-namespace {
-
-/// Pairs begin_step with end_step, also when an op throws.
-class Forward {
- public:
-  explicit Forward(Device& device) : device_(&device) { device_->begin_step(); }
-  ~Forward() { device_->end_step(); }
-  Forward(const Forward&) = delete;
-  Forward& operator=(const Forward&) = delete;
-
- private:
-  Device* device_;
-};
-
-}  // namespace
-
 Engine::Engine(const Model& model, Device& device, EngineOptions options)
     : model_(&model), device_(&device), options_(options) {
   const Sizes& sizes = model.sizes();
@@ -71,7 +55,7 @@ Tensor Engine::hidden(std::span<const Feed> feeds) {
   if (nothing) batch.wanted.push_back(static_cast<std::int32_t>(batch.ids.size()) - 1);
   if (all_wanted) batch.wanted.clear();
 
-  const Forward forward(*device_);
+  const DeviceStep step(*device_);
   Context ctx(*device_, std::move(batch));
   Tensor h = model_->forward(ctx);
   for (std::size_t i = 0; i < feeds.size(); ++i) {

@@ -4,7 +4,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <unistd.h>
+#include <utility>
 
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t buffer_bytes = 256 * 1024;
 }
 
-ByteSink::ByteSink(int descriptor, const std::filesystem::path& path) : descriptor_(descriptor), path_(path) {
+ByteSink::ByteSink(int descriptor, const std::filesystem::path& path, FileCalls calls)
+    : descriptor_(descriptor), path_(path), calls_(std::move(calls)) {
   buffer_.reserve(buffer_bytes);
 }
 
@@ -44,13 +45,9 @@ void ByteSink::flush() {
 }
 
 void ByteSink::write_now(std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t n = ::write(descriptor_, bytes.data(), bytes.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail("{}: cannot write: {}", shown(path_), std::strerror(errno));
-    written_ += static_cast<std::uint64_t>(n);
-    bytes = bytes.subspan(static_cast<std::size_t>(n));
-  }
+  const std::size_t n = write_all(calls_, descriptor_, bytes);
+  written_ += n;
+  if (n < bytes.size()) fail("{}: cannot write: {}", shown(path_), std::strerror(errno));
 }
 
 }  // namespace toy

@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "toy/io/file_calls.h"
+
 namespace toy {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and are copied as they are");
@@ -18,7 +20,7 @@ static_assert(std::endian::native == std::endian::little, "files are little-endi
 class ByteSink {
  public:
   /// Does not own `descriptor`; `path` is for messages.
-  ByteSink(int descriptor, const std::filesystem::path& path);
+  ByteSink(int descriptor, const std::filesystem::path& path, FileCalls calls = {});
   ByteSink(const ByteSink&) = delete;
   ByteSink& operator=(const ByteSink&) = delete;
 
@@ -39,6 +41,7 @@ class ByteSink {
 
   int descriptor_;
   const std::filesystem::path& path_;
+  FileCalls calls_;
   std::vector<std::byte> buffer_;
   std::uint64_t written_ = 0;
 };

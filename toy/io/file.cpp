@@ -111,11 +111,11 @@ class TemporaryFile {
 
   int descriptor() const { return descriptor_.get(); }
 
-  void rename_to(const std::filesystem::path& target) {
-    if (::fsync(descriptor_.get()) != 0) fail_with_errno("cannot sync to disk", target);
+  void rename_to(const std::filesystem::path& target, const FileCalls& calls) {
+    if (calls.fsync(descriptor_.get()) != 0) fail_with_errno("cannot sync to disk", target);
     // Some file systems report a failed write only here.
     if (::close(descriptor_.release()) != 0) fail_with_errno("cannot write", target);
-    if (::rename(path_.c_str(), target.c_str()) != 0) fail_with_errno("cannot rename the finished file", target);
+    if (calls.rename(path_.c_str(), target.c_str()) != 0) fail_with_errno("cannot rename the finished file", target);
     path_.clear();
   }
 
@@ -126,19 +126,17 @@ class TemporaryFile {
 
 }  // namespace
 
-void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write) {
+void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write,
+                      const FileCalls& calls) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) fail("{}: is a directory, expected a file name", shown(path));
   const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
   TemporaryFile temporary(folder, path);
-  ByteSink sink(temporary.descriptor(), path);
+  ByteSink sink(temporary.descriptor(), path, calls);
   write(sink);
   sink.flush();
-  temporary.rename_to(path);
-  const Descriptor opened(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // EINVAL: the file system cannot sync folders.
-  if (opened.get() < 0 || (::fsync(opened.get()) != 0 && errno != EINVAL))
-    fail_with_errno("cannot sync its folder", path);
+  temporary.rename_to(path, calls);
+  sync_folder_of(path, calls);
 }
 
 }  // namespace toy

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "toy/io/byte_sink.h"
+#include "toy/io/file_calls.h"
 
 namespace toy {
 
@@ -53,7 +54,9 @@ class MappedFile {
 std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path);
 
 /// Writes a file whole: `write` fills a temporary file in the same folder, which is synced and renamed to `path`.
-/// After an error, also one thrown by `write`, the old file is untouched and the temporary is gone.
-void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write);
+/// After an error, also one thrown by `write`, the temporary is gone and the old file untouched; only when the folder
+/// cannot be synced after the rename is the new file there, but may be lost in a crash.
+void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write,
+                      const FileCalls& calls = {});
 
 }  // namespace toy

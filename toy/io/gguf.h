@@ -92,7 +92,7 @@ std::vector<TensorSource> tensor_sources(const GgufFile& file);
 
 /// Writes a model, atomically and tensor by tensor. Honors general.alignment.
 void write_gguf(const std::filesystem::path& path, const Metadata& metadata, std::span<const TensorSource> tensors,
-                WriteOptions options = {});
+                WriteOptions options = {}, const FileCalls& calls = {});
 
 /// Writes `prefix-00001-of-0000N.gguf` and so on, the tensors in order and in shards of about equal numbers.
 /// All metadata is in the first; returns the paths.

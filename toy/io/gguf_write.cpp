@@ -108,14 +108,15 @@ std::vector<TensorSource> tensor_sources(const GgufFile& file) {
 }
 
 void write_gguf(const std::filesystem::path& path, const Metadata& metadata, std::span<const TensorSource> tensors,
-                WriteOptions options) {
+                WriteOptions options, const FileCalls& calls) {
   if (options.version != 2 && options.version != 3) fail("GGUF version {}: expected 2 or 3", options.version);
   const std::uint32_t alignment = alignment_of(metadata);
   check_names(tensors);
-  write_atomically(path, [&](ByteSink& out) {
+  const auto write = [&](ByteSink& out) {
     write_header(out, metadata, tensors, options, alignment);
     for (const TensorSource& t : tensors) write_data(out, t, alignment);
-  });
+  };
+  write_atomically(path, write, calls);
 }
 
 std::vector<std::filesystem::path> write_gguf_shards(const std::filesystem::path& prefix, const Metadata& metadata,

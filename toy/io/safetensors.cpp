@@ -50,7 +50,7 @@ std::span<const std::byte> SafetensorsFile::data_as(const SafeTensor& tensor, st
 }
 
 void write_safetensors(const std::filesystem::path& path, std::span<const SafeTensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata) {
+                       const std::map<std::string, std::string>& metadata, const FileCalls& calls) {
   nlohmann::ordered_json table = nlohmann::ordered_json::object();
   if (!metadata.empty()) table["__metadata__"] = metadata;
   std::set<std::string_view> seen;
@@ -70,11 +70,12 @@ void write_safetensors(const std::filesystem::path& path, std::span<const SafeTe
   }
   std::string header = table.dump();
   header.append((8 - header.size() % 8) % 8, ' ');
-  write_atomically(path, [&](ByteSink& out) {
+  const auto write = [&](ByteSink& out) {
     out.number<std::uint64_t>(header.size());
     out.text(header);
     for (const SafeTensorSource& t : tensors) out.write(t.data);
-  });
+  };
+  write_atomically(path, write, calls);
 }
 
 }  // namespace toy

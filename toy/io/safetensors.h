@@ -87,6 +87,6 @@ struct SafeTensorSource {
 
 /// Writes tensors in the given order, atomically.
 void write_safetensors(const std::filesystem::path& path, std::span<const SafeTensorSource> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {}, const FileCalls& calls = {});
 
 }  // namespace toy

@@ -30,7 +30,7 @@ class GPT2 final : public Model {
 
   Tensor forward(Context& ctx) const override;
   void list(Visitor& v) override;
-  std::vector<Fused> fused() const override { return {{"attn_qkv", {"attn_q", "attn_k", "attn_v"}}}; }
+  std::vector<Fused> fused() const override { return {{"attn_qkv", {"attn_q", "attn_k", "attn_v"}, true}}; }
 
   Embedding position_embd;
   LayerNorm output_norm;

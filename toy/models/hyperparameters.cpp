@@ -6,17 +6,28 @@
 
 namespace toy {
 
-Hyperparameters::Hyperparameters(const GgufFile& file)
-    : file_(&file), architecture_(file.metadata().get<std::string>("general.architecture")) {}
+Hyperparameters::Hyperparameters(const Metadata& metadata, std::string origin)
+    : metadata_(&metadata),
+      origin_(std::move(origin)),
+      architecture_(metadata.get<std::string>("general.architecture")) {}
+
+Hyperparameters::Hyperparameters(const GgufFile& file) : Hyperparameters(file.metadata(), file.path().string()) {
+  file_ = &file;
+}
+
+const GgufFile& Hyperparameters::file() const {
+  if (file_ == nullptr) fail("{}: there is no file", origin_);
+  return *file_;
+}
 
 bool Hyperparameters::has(std::string_view name) {
   asked_.insert(key(name));
-  return file_->metadata().contains(key(name));
+  return metadata_->contains(key(name));
 }
 
 std::int64_t Hyperparameters::count(std::string_view name, std::int64_t min, std::int64_t max) {
   asked_.insert(key(name));
-  const std::int64_t value = file_->metadata().get_count(key(name), min, max);
+  const std::int64_t value = metadata_->get_count(key(name), min, max);
   read_.emplace_back(key(name), value);
   return value;
 }
@@ -29,9 +40,9 @@ std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absen
 
 float Hyperparameters::number(std::string_view name, float min, float max) {
   asked_.insert(key(name));
-  const auto value = file_->metadata().get<float>(key(name));
+  const auto value = metadata_->get<float>(key(name));
   if (!(value >= min && value <= max)) {
-    fail("{}: {}: expected a number from {} to {}, found {}", file_->path().string(), key(name), min, max, value);
+    fail("{}: {}: expected a number from {} to {}, found {}", origin_, key(name), min, max, value);
   }
   return value;
 }
@@ -42,45 +53,46 @@ float Hyperparameters::number_or(std::string_view name, float absent, float min,
 
 std::string Hyperparameters::text_or(std::string_view name, std::string absent) {
   asked_.insert(key(name));
-  return file_->metadata().get_or<std::string>(key(name), std::move(absent));
+  return metadata_->get_or<std::string>(key(name), std::move(absent));
 }
 
 std::int64_t Hyperparameters::layers() {
   constexpr std::size_t most = 1024;  // modules are made before the tensors are matched
-  return count("block_count", 1, static_cast<std::int64_t>(std::min(most, file_->tensors().size())));
+  const std::size_t tensors = file_ == nullptr ? most : file_->tensors().size();
+  return count("block_count", 1, static_cast<std::int64_t>(std::min(most, tensors)));
 }
 
 std::int64_t Hyperparameters::vocabulary() {
   constexpr std::int64_t most = 1 << 24;
   if (has("vocab_size")) return count("vocab_size", 1, most);
-  const std::uint64_t tokens = file_->metadata().count_strings("tokenizer.ggml.tokens");
+  const std::uint64_t tokens = metadata_->count_strings("tokenizer.ggml.tokens");
   if (tokens > 0) return static_cast<std::int64_t>(tokens);
-  const TensorInfo* embedding = file_->find("token_embd.weight");
-  if (embedding == nullptr) fail("{}: missing tensor token_embd.weight", file_->path().string());
+  const TensorInfo* embedding = file_ == nullptr ? nullptr : file_->find("token_embd.weight");
+  if (embedding == nullptr) fail("{}: missing tensor token_embd.weight", origin_);
   return embedding->shape[0];
 }
 
 void Hyperparameters::must_divide(std::string_view divisor, std::int64_t d, std::string_view number,
                                   std::int64_t n) const {
   if (n % d == 0) return;
-  fail("{}: {} = {} is not a multiple of {} = {}", file_->path().string(), key(number), n, key(divisor), d);
+  fail("{}: {} = {} is not a multiple of {} = {}", origin_, key(number), n, key(divisor), d);
 }
 
 RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context) {
   RopeOptions o;
   o.width = count_or("rope.dimension_count", head_width, 1, std::int64_t{1} << 16);
   if (o.width > head_width) {
-    fail("{}: {} = {} is more than the head width {} (from {})", file_->path().string(), key("rope.dimension_count"),
-         o.width, head_width, str());
+    fail("{}: {} = {} is more than the head width {} (from {})", origin_, key("rope.dimension_count"), o.width,
+         head_width, str());
   }
   if (o.width % 2 != 0) {
-    fail("{}: {}: expected an even number, found {}", file_->path().string(), key("rope.dimension_count"), o.width);
+    fail("{}: {}: expected an even number, found {}", origin_, key("rope.dimension_count"), o.width);
   }
   o.base = static_cast<double>(number_or("rope.freq_base", 10000, 1e-3F, 1e30F));
   const std::string kind = text_or("rope.scaling.type", "linear");
   if (kind == "none") return o;
   if (kind != "linear" && kind != "yarn") {
-    fail("{}: {}: expected none, linear or yarn, found '{}'", file_->path().string(), key("rope.scaling.type"), kind);
+    fail("{}: {}: expected none, linear or yarn, found '{}'", origin_, key("rope.scaling.type"), kind);
   }
   const float factor = number_or("rope.scaling.factor", number_or("rope.scale_linear", 0, 0, 1e6F), 0, 1e6F);
   if (factor > 0) o.factor = static_cast<double>(factor);
@@ -101,13 +113,13 @@ RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context)
 void Hyperparameters::must_equal(std::string_view a, std::int64_t a_value, std::string_view b,
                                  std::int64_t b_value) const {
   if (a_value == b_value) return;
-  fail("{}: {} = {} differs from {} = {}; heads of two widths are not known", file_->path().string(), key(a), a_value,
-       key(b), b_value);
+  fail("{}: {} = {} differs from {} = {}; heads of two widths are not known", origin_, key(a), a_value, key(b),
+       b_value);
 }
 
 std::vector<std::string> Hyperparameters::unread() const {
   std::vector<std::string> keys;
-  for (const Metadata::Entry& entry : file_->metadata().entries()) {
+  for (const Metadata::Entry& entry : metadata_->entries()) {
     if (entry.key.starts_with(architecture_ + ".") && !asked_.contains(entry.key)) keys.push_back(entry.key);
   }
   return keys;

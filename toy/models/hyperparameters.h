@@ -17,9 +17,14 @@ namespace toy {
 class Hyperparameters {
  public:
   explicit Hyperparameters(const GgufFile& file);
+  /// Of a model that no file holds yet; `origin` begins the messages. The metadata must outlive it.
+  Hyperparameters(const Metadata& metadata, std::string origin);
 
   const std::string& architecture() const { return architecture_; }
-  const GgufFile& file() const { return *file_; }
+  /// The file they are read from. Errors: there is none.
+  const GgufFile& file() const;
+  /// Where they are from, for messages: a path.
+  const std::string& origin() const { return origin_; }
   bool has(std::string_view name);
   std::int64_t count(std::string_view name, std::int64_t min, std::int64_t max);
   std::int64_t count_or(std::string_view name, std::int64_t absent, std::int64_t min, std::int64_t max);
@@ -47,7 +52,9 @@ class Hyperparameters {
  private:
   std::string key(std::string_view name) const { return architecture_ + "." + std::string(name); }
 
-  const GgufFile* file_;
+  const Metadata* metadata_;
+  const GgufFile* file_ = nullptr;
+  std::string origin_;
   std::string architecture_;
   std::vector<std::pair<std::string, std::int64_t>> read_;
   std::set<std::string, std::less<>> asked_;

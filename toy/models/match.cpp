@@ -29,14 +29,6 @@ class Listing final : public Visitor {
   }
 };
 
-/// "blk.3.attn_q.weight" with part "attn_q" of "attn_qkv" -> "blk.3.attn_qkv.weight"; empty when it is no part.
-std::string fused_name(const std::string& name, std::string_view part, std::string_view whole) {
-  const std::string middle = fmt::format(".{}.", part);
-  const auto at = name.find(middle);
-  if (at == std::string::npos) return {};
-  return fmt::format("{}.{}.{}", name.substr(0, at), whole, name.substr(at + middle.size()));
-}
-
 /// Rows of a fused tensor, if the file has it.
 ParameterSource find_in_fused(const Listing& listing, const Listing::Row& row, const Model& model,
                               const GgufFile& file) {
@@ -64,7 +56,7 @@ ParameterSource find_in_fused(const Listing& listing, const Listing::Row& row, c
 }
 
 void check_source(const ParameterSource& source, const Listing::Row& row, const Hyperparameters& h) {
-  const std::string path = h.file().path().string();
+  const std::string& path = h.origin();
   if (source.tensor->name == row.name && source.tensor->shape != row.shape) {
     fail("{}: tensor {}: expected shape {}, found {} (from {})", path, row.name, row.shape.str(),
          source.tensor->shape.str(), h.str());

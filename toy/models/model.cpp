@@ -29,6 +29,13 @@ constexpr std::array known{
 
 }  // namespace
 
+std::string fused_name(std::string_view name, std::string_view part, std::string_view whole) {
+  const std::string middle = fmt::format(".{}.", part);
+  const auto at = name.find(middle);
+  if (at == std::string_view::npos) return {};
+  return fmt::format("{}.{}.{}", name.substr(0, at), whole, name.substr(at + middle.size()));
+}
+
 void Model::list_ends(Visitor& v) {
   v("token_embd", token_embd);
   v("output.weight", output.weight, {sizes_.V, sizes_.D}, Need::optional);
@@ -48,11 +55,11 @@ std::unique_ptr<Model> make_model(Hyperparameters& h) {
     if (a.name != h.architecture()) continue;
     auto model = a.make(h);
     for (const std::string& key : h.unread()) {
-      model->add_note(fmt::format("{}: {} is not known here and ignored", h.file().path().string(), key));
+      model->add_note(fmt::format("{}: {} is not known here and ignored", h.origin(), key));
     }
     return model;
   }
-  fail("{}: general.architecture: unknown architecture '{}'; known: {}", h.file().path().string(), h.architecture(),
+  fail("{}: general.architecture: unknown architecture '{}'; known: {}", h.origin(), h.architecture(),
        fmt::join(architectures(), ", "));
 }
 

@@ -26,7 +26,11 @@ struct Sizes {
 struct Fused {
   std::string_view name;
   std::vector<std::string_view> parts;
+  bool saved = false;  // other readers of this architecture know no other form
 };
+
+/// "blk.3.attn_q.weight" with part "attn_q" of "attn_qkv" -> "blk.3.attn_qkv.weight"; empty when it is no part.
+std::string fused_name(std::string_view name, std::string_view part, std::string_view whole);
 
 /// A language model: token ids in, hidden rows out, and a head.
 class Model : public Module {

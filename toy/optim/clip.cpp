@@ -2,26 +2,33 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "toy/tensor/ops/elementwise.h"
+#include "toy/tensor/ops/reduce.h"
 
 namespace toy {
 
 double global_norm(std::span<const Tensor> gradients) {
-  double squares = 0;
+  double sum = 0;
   for (const Tensor& g : gradients) {
     if (!g) continue;
-    with_number(g.dtype(), [&]<class Number>(Number) {
-      for (const Number x : g.values<Number>()) squares += static_cast<double>(x) * static_cast<double>(x);
-    });
+    const Tensor blocks = squares(g);
+    for (const double x : blocks.values<double>()) sum += x;
   }
-  return std::sqrt(squares);
+  return std::sqrt(sum);
 }
 
-double clip_global_norm(std::span<Tensor> gradients, double most) {
+double clip_global_norm(std::span<const Tensor> gradients, double most) {
   const double norm = global_norm(gradients), factor = std::min(1.0, most / (norm + 1e-6));
-  for (Tensor& g : gradients) {
-    if (g) g = scale(g, factor);
+  std::set<const std::byte*> done;  // two parameters may share one gradient
+  for (const Tensor& g : gradients) {
+    if (!g || factor == 1 || !done.insert(g.raw()).second) continue;
+    with_number(g.dtype(), [&]<class Number>(Number) {
+      Number* x = g.data<Number>();
+      const std::int64_t n = g.shape().elements();
+      run<ScaleArgsOf<Number>>({x, x, n, factor, 0}, {&g}, {&g, 1}, {}, static_cast<double>(n));
+    });
   }
   return norm;
 }

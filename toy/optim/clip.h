@@ -10,8 +10,7 @@ namespace toy {
 /// sqrt of the sum of squares over all gradients; empty ones do not count.
 double global_norm(std::span<const Tensor> gradients);
 
-/// Replaces all gradients by min(1, most / (norm + 1e-6)) times themselves (Pascanu et al. 2013). Returns the norm
-/// before.
-double clip_global_norm(std::span<Tensor> gradients, double most);
+/// Multiplies all gradients by min(1, most / (norm + 1e-6)), in place (Pascanu et al. 2013). Returns the norm before.
+double clip_global_norm(std::span<const Tensor> gradients, double most);
 
 }  // namespace toy

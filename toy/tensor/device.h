@@ -85,6 +85,10 @@ class Device {
   const Team& team() const { return team_; }
   /// The tape that records ops on this device now; null: none.
   Tape* tape() const { return tape_; }
+  /// Where the seconds that each op's kernels take are added up, by its row in the table (op_count of them); empty:
+  /// nowhere. The numbers must outlive their use.
+  void time_ops(std::span<double> seconds) { op_seconds_ = seconds; }
+  std::span<double> op_seconds() const { return op_seconds_; }
   /// A number that no other value of this device has.
   std::int64_t new_value_id() { return ++value_ids_; }
   /// True for a device that computes nothing: ops call `record` and no kernel.
@@ -104,7 +108,20 @@ class Device {
  private:
   friend class Tape;
   Tape* tape_ = nullptr;
+  std::span<double> op_seconds_;
   std::int64_t value_ids_ = 0;
+};
+
+/// A step of a device while it lives: pairs begin_step with end_step, also when an op throws.
+class DeviceStep {
+ public:
+  explicit DeviceStep(Device& device) : device_(&device) { device_->begin_step(); }
+  ~DeviceStep() { device_->end_step(); }
+  DeviceStep(const DeviceStep&) = delete;
+  DeviceStep& operator=(const DeviceStep&) = delete;
+
+ private:
+  Device* device_;
 };
 
 }  // namespace toy

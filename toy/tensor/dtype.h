@@ -8,6 +8,9 @@
 
 namespace toy {
 
+/// What the products of training read: their factors in f32, or rounded to bfloat16; both sum in f32.
+enum class Precision : std::uint8_t { f32, bf16 };
+
 /// Type of a tensor's elements. Block types store `block_elements` neighbours of one row together.
 enum class DType : std::uint8_t {
   F32,

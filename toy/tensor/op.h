@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <initializer_list>
 #include <span>
 #include <string>
@@ -39,7 +40,11 @@ void run(const Args& args, std::initializer_list<const Tensor*> inputs, std::spa
   }
   const auto kernel = device.kernels().template get<Args>();
   if (kernel == nullptr) missing_kernel(op, device);
+  if (device.op_seconds().empty()) return kernel(args, device.team());
+  const auto start = std::chrono::steady_clock::now();
   kernel(args, device.team());
+  device.op_seconds()[Args::op.index] +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
 /// f(float{}) or f(double{}): in the type of the numbers. Errors: a type that is neither F32 nor F64.
@@ -57,7 +62,7 @@ template <class Make>
 void differentiate(std::span<const Tensor* const> inputs, std::span<Tensor> outputs, const Make& make) {
   Device& device = inputs.front()->device();
   Tape* tape = device.tape();
-  if (tape != nullptr && !device.records() && tape->wants(inputs)) tape->record(inputs, outputs, make());
+  if (tape != nullptr && tape->wants(inputs)) tape->record(inputs, outputs, make());
 }
 template <class Make>
 void differentiate(std::initializer_list<const Tensor*> inputs, std::span<Tensor> outputs, const Make& make) {

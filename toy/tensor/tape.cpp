@@ -20,7 +20,7 @@ Tensor filled_with_one(const Tensor& like) {
 
 Tensor copy_of(const Tensor& x) {
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
-  if (x.bytes() > 0) std::memcpy(y.raw(), x.raw(), static_cast<std::size_t>(x.bytes()));
+  if (y.raw() != nullptr && x.bytes() > 0) std::memcpy(y.raw(), x.raw(), static_cast<std::size_t>(x.bytes()));
   return y;
 }
 
@@ -34,7 +34,7 @@ void add_to(const Tensor& sum, const Tensor& x) {
 
 }  // namespace
 
-Tape::Tape(Device& device) : device_(&device) {
+Tape::Tape(Device& device, Options options) : device_(&device), options_(options) {
   if (device.tape_ != nullptr) fail("tape: {} is being recorded already", device.name());
   device.tape_ = this;
 }
@@ -74,6 +74,7 @@ void Tape::accumulate(const Place& place, Tensor gradient) {
     return;
   }
   if (!sum) sum = Tensor::zeros(*device_, {place.whole}, gradient.dtype());
+  if (!sum.alone() && n == place.whole && gradient.alone()) std::swap(sum, gradient);
   if (!sum.alone()) sum = copy_of(sum);
   add_to(sum.slice(place.begin, n), gradient);
 }
@@ -124,6 +125,11 @@ Tensor Tape::gradient(const Tensor& leaf) const {
   if (found == gradients_.end()) return {};
   const std::int64_t size = bytes_of(leaf.dtype(), 1);
   return found->second.slice(leaf.offset() / size, leaf.shape().elements()).reshape(leaf.shape());
+}
+
+Tensor Tape::sum_of(const Tensor& leaf) const {
+  const auto found = gradients_.find(leaf.storage().id);
+  return found != gradients_.end() && found->second.alone() ? gradient(leaf) : Tensor();
 }
 
 void Tape::clear() {

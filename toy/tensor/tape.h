@@ -27,8 +27,14 @@ using Gradient = std::function<std::vector<Tensor>(std::span<const Tensor> dy)>;
 /// leaves add up over several backward passes; those of intermediate values live until they have been used.
 class Tape {
  public:
+  struct Options {
+    /// Of the products with weights that are recorded (linear, the head of cross_entropy) and of their gradients.
+    /// Everything else, weights and gradients among it, stays in f32 (Micikevicius et al. 2018).
+    Precision precision = Precision::f32;
+  };
   /// Errors: a device that has a tape already.
-  explicit Tape(Device& device);
+  explicit Tape(Device& device) : Tape(device, Options()) {}
+  Tape(Device& device, Options options);
   ~Tape();
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -39,9 +45,12 @@ class Tape {
   void backward(const Tensor& y, Tensor dy);
   /// The gradient of a leaf, in its shape; empty if none reached it.
   Tensor gradient(const Tensor& leaf) const;
+  /// What has been summed for a leaf so far, to be added to in place; empty where nothing has, or others hold it too.
+  Tensor sum_of(const Tensor& leaf) const;
   /// Sets all gradients to zero and forgets what was recorded.
   void clear();
 
+  Precision precision() const { return options_.precision; }
   /// True when an op with these inputs belongs on the tape.
   bool wants(std::span<const Tensor* const> inputs) const;
   /// The end of an op's forward: marks the outputs as depending on the inputs.
@@ -79,6 +88,7 @@ class Tape {
   void accumulate(const Place& place, Tensor gradient);
 
   Device* device_;
+  Options options_;
   bool recording_ = true;
   std::vector<Node> nodes_;
   std::unordered_map<std::int64_t, Tensor> gradients_;  // by id: [elements of the storage]

@@ -75,6 +75,13 @@ void check_kv(const OpInfo& op, const KeyValues& kv, std::span<const Segment> se
   shape_rule(op, tokens == rows.rows(), "the segments do not add up to the rows", {&rows});
 }
 
+/// A value that a gradient keeps: no node of its own.
+Tensor without_gradient(const Tensor& x) {
+  Tensor y = x;
+  y.set_requires_grad(false);
+  return y;
+}
+
 }  // namespace
 
 float PageView::key(std::int64_t head, std::int64_t position, std::int64_t i) const {
@@ -129,32 +136,46 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
   }
   Tensor y = Tensor::empty(q.device(), q.shape(), q.dtype());
   const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads, attention_scratch(kv.d)}, q.dtype());
+  const std::array inputs{&q, &kv.k, &kv.v};
+  const Tape* tape = q.device().tape();
+  const bool gradient = tape != nullptr && !q.device().records() && tape->wants(inputs);
+  const Tensor softmax = gradient ? Tensor::empty(q.device(), {q.rows(), q.width() / kv.d, 2}, q.dtype()) : Tensor();
   with_number(q.dtype(), [&]<class Number>(Number) {
-    run<AttentionArgsOf<Number>>(
-        {q.data<Number>(), y.data<Number>(), segments, &kv, q.width() / kv.d, scale, scratch.data<Number>()},
-        {&q, &kv.k, &kv.v}, {&y, 1}, {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
+    run<AttentionArgsOf<Number>>({q.data<Number>(), y.data<Number>(), segments, &kv, q.width() / kv.d, scale,
+                                  scratch.data<Number>(), softmax ? softmax.data<Number>() : nullptr},
+                                 {&q, &kv.k, &kv.v}, {&y, 1},
+                                 {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
   });
   return differentiate({&q, &kv.k, &kv.v}, y, [&] {
     if (!kv.pages.empty()) fail("attention: stored keys have no gradient; train without a store");
-    return [q, kv, all = std::vector(segments.begin(), segments.end()), scale](std::span<const Tensor> dy) {
-      const auto [dq, dk, dv] = attention_backward(q, kv, dy[0], all, scale);
+    return [q, kv, kept = without_gradient(y), softmax, all = std::vector(segments.begin(), segments.end()),
+            scale](std::span<const Tensor> dy) {
+      const auto [dq, dk, dv] = attention_backward(q, kv, kept, softmax, dy[0], all, scale);
       return std::vector{dq, dk, dv};
     };
   });
 }
 
-std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& dy,
-                                         std::span<const Segment> segments, float scale) {
+std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& y, const Tensor& softmax,
+                                         const Tensor& dy, std::span<const Segment> segments, float scale) {
   const OpInfo& op = AttentionBackwardArgs::op.info();
-  shape_rule(op, kv.pages.empty() && q.shape() == dy.shape() && kv.k.shape() == kv.v.shape(),
-             "expected q and dy of one shape, k and v of one shape", {&q, &kv.k, &kv.v, &dy});
-  std::array d{Tensor::zeros(q.device(), q.shape(), q.dtype()), Tensor::zeros(q.device(), kv.k.shape(), q.dtype()),
-               Tensor::zeros(q.device(), kv.v.shape(), q.dtype())};
+  shape_rule(op,
+             kv.pages.empty() && q.shape() == dy.shape() && q.shape() == y.shape() && kv.k.shape() == kv.v.shape() &&
+                 softmax.shape() == Shape{q.rows(), q.width() / kv.d, 2},
+             "expected q, y and dy of one shape, k and v of one shape, softmax [T, heads, 2]",
+             {&q, &kv.k, &kv.v, &y, &softmax, &dy});
+  std::array d{Tensor::empty(q.device(), q.shape(), q.dtype()), Tensor::empty(q.device(), kv.k.shape(), q.dtype()),
+               Tensor::empty(q.device(), kv.v.shape(), q.dtype())};
+  const Tensor scratch =
+      Tensor::empty(q.device(), {q.device().team().threads, attention_backward_scratch(kv.d)}, q.dtype());
+  double flops = 0;
+  for (const Segment& s : segments) flops += 5.0 * static_cast<double>(q.width() * s.count * (s.count + 1));
   with_number(q.dtype(), [&]<class Number>(Number) {
     run<AttentionBackwardArgsOf<Number>>(
-        {q.data<Number>(), kv.k.data<Number>(), kv.v.data<Number>(), dy.data<Number>(), d[0].data<Number>(),
-         d[1].data<Number>(), d[2].data<Number>(), segments, q.width() / kv.d, kv.kv_heads, kv.d, scale},
-        {&q, &kv.k, &kv.v, &dy}, d, {{"scale", scale}}, 0);
+        {q.data<Number>(), kv.k.data<Number>(), kv.v.data<Number>(), y.data<Number>(), softmax.data<Number>(),
+         dy.data<Number>(), d[0].data<Number>(), d[1].data<Number>(), d[2].data<Number>(), segments, q.width() / kv.d,
+         kv.kv_heads, kv.d, scale, scratch.data<Number>()},
+        {&q, &kv.k, &kv.v, &y, &softmax, &dy}, d, {{"scale", scale}}, flops);
   });
   return d;
 }

@@ -1,6 +1,7 @@
 // Attention over the keys and values of each sequence of a ragged batch, and where they are stored.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -49,10 +50,12 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
 Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale);
 
 /// Gradients of q, k and v where nothing is stored. With P = softmax(scale q k^T + mask):
-/// dv = P^T dy, dP = dy v^T, dS = P (dP - rowsum(dP P)), dq = scale dS k, dk = scale dS^T q; those of k and v add up
-/// over the query heads that read them. One row of P at a time: no T x T matrix.
-std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& dy,
-                                         std::span<const Segment> segments, float scale);
+/// dv = P^T dy, dP = dy v^T, dS = P (dP - rowsum(dy y)), dq = scale dS k, dk = scale dS^T q; those of k and v add up
+/// over the query heads that read them. P is computed again, piece by piece, from what the forward left in `softmax`
+/// (Dao 2023, algorithm 2): no T x T matrix. softmax [T, heads, 2]: the largest score of a row, and the sum of
+/// e^(score - largest).
+std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& y, const Tensor& softmax,
+                                         const Tensor& dy, std::span<const Segment> segments, float scale);
 
 struct AppendArgs {
   static constexpr Op op{"append"};
@@ -72,6 +75,7 @@ struct AttentionArgsOf {
   std::int64_t heads;
   float scale;
   Number* scratch;  // attention_scratch(d) floats for each thread
+  Number* softmax;  // [T, heads, 2], the largest score and the sum of each row; null: not wanted
 };
 using AttentionArgs = AttentionArgsOf<float>;
 
@@ -136,6 +140,10 @@ void attention_ref(const AttentionArgsOf<Number>& a) {
         top = std::max(top, p[static_cast<std::size_t>(j)]);
       }
       for (Real& x : p) sum += x = std::exp(x - top);
+      if (a.softmax != nullptr) {
+        a.softmax[2 * ((segment.begin + t) * a.heads + h)] = static_cast<Number>(top);
+        a.softmax[2 * ((segment.begin + t) * a.heads + h) + 1] = static_cast<Number>(sum);
+      }
       for (std::int64_t i = 0; i < d; ++i) {
         Real y = 0;
         for (std::int64_t j = 0; j < seen; ++j) {
@@ -150,20 +158,29 @@ void attention_ref(const AttentionArgsOf<Number>& a) {
 template <class Number>
 struct AttentionBackwardArgsOf {
   static constexpr Op op{"attention_backward"};
-  const Number* q;   // [T, heads, d]
-  const Number* k;   // [T, kv_heads, d]
-  const Number* v;   // [T, kv_heads, d]
-  const Number* dy;  // [T, heads, d]
-  Number* dq;        // [T, heads, d], zeros; and so on
+  const Number* q;        // [T, heads, d]
+  const Number* k;        // [T, kv_heads, d]
+  const Number* v;        // [T, kv_heads, d]
+  const Number* y;        // [T, heads, d]
+  const Number* softmax;  // [T, heads, 2]
+  const Number* dy;       // [T, heads, d]
+  Number* dq;             // [T, heads, d]
   Number* dk;
   Number* dv;
   std::span<const Segment> segments;
   std::int64_t heads, kv_heads, d;
   float scale;
+  Number* scratch;  // attention_backward_scratch(d) numbers for each thread
 };
 using AttentionBackwardArgs = AttentionBackwardArgsOf<float>;
 
-/// One key/value head of one segment.
+/// Numbers of one thread: a block of keys, of values (both also turned) and of their gradients; query rows and their
+/// gradients (also turned); weights and their gradients. Rows are padded to at most 32 more.
+constexpr std::int64_t attention_backward_scratch(std::int64_t d) {
+  return 5 * page_positions * (d + 32) + 5 * attention_rows * (d + 32) + attention_rows * (2 * page_positions + 2);
+}
+
+/// One key/value head of one segment; computes P from the scores alone.
 template <class Number>
 void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a, const Segment& segment, std::int64_t head) {
   const std::int64_t d = a.d, group = a.heads / a.kv_heads;
@@ -203,6 +220,11 @@ void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a, const Segm
 
 template <class Number>
 void attention_backward_ref(const AttentionBackwardArgsOf<Number>& a) {
+  for (const Segment& segment : a.segments) {
+    std::fill_n(a.dq + segment.begin * a.heads * a.d, segment.count * a.heads * a.d, Number{0});
+    std::fill_n(a.dk + segment.begin * a.kv_heads * a.d, segment.count * a.kv_heads * a.d, Number{0});
+    std::fill_n(a.dv + segment.begin * a.kv_heads * a.d, segment.count * a.kv_heads * a.d, Number{0});
+  }
   for (const Segment& segment : a.segments) {
     for (std::int64_t head = 0; head < a.kv_heads; ++head) attention_backward_ref(a, segment, head);
   }

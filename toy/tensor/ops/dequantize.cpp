@@ -24,12 +24,6 @@ void write(std::byte* p, T value) {
 
 int byte_at(const std::byte* p, std::ptrdiff_t i) { return std::to_integer<int>(p[i]); }
 
-std::uint16_t float_to_bfloat(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<std::uint16_t>((bits >> 16) | 64u);
-  return static_cast<std::uint16_t>((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
-}
-
 /// Q8_0: f16 d, int8 q[32]; w = q d.
 void dequantize_q8_0(const std::byte* block, float* w) {
   const float d = half_to_float(read<std::uint16_t>(block));

@@ -26,6 +26,12 @@ constexpr float half_to_float(std::uint16_t h) {
 /// float -> IEEE half, round to nearest even; too large becomes infinity.
 std::uint16_t float_to_half(float value);
 
+/// To nearest, ties to even.
+constexpr std::uint16_t float_to_bfloat(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if ((bits & 0x7FFFFFFFu) > 0x7F800000u) return static_cast<std::uint16_t>((bits >> 16) | 64u);
+  return static_cast<std::uint16_t>((bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16);
+}
 constexpr float bfloat_to_float(std::uint16_t b) { return std::bit_cast<float>(static_cast<std::uint32_t>(b) << 16); }
 
 /// True for the types `dequantize_row` and the product know: F32, F16, BF16, Q8_0, Q4_0, Q6_K.

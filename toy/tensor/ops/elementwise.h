@@ -85,6 +85,7 @@ struct ScaleArgsOf {
   std::int64_t n;
   double a, b;
 };
+using ScaleArgs = ScaleArgsOf<float>;
 
 /// y_i = f(x_i), for every op above.
 template <class Args>

@@ -11,6 +11,15 @@ void check_ids(const Tensor& ids, std::int64_t N) {
   }
 }
 
+/// y[ids_t] += x_t
+void add_rows(const Tensor& x, const Tensor& ids, const Tensor& y) {
+  const std::int64_t T = ids.shape().elements(), K = x.width();
+  with_number(x.dtype(), [&]<class Number>(Number) {
+    run<ScatterAddArgsOf<Number>>({x.data<Number>(), ids.data<std::int32_t>(), y.data<Number>(), T, K}, {&x, &ids},
+                                  {&y, 1}, {}, static_cast<double>(T * K));
+  });
+}
+
 }  // namespace
 
 Tensor gather(const Tensor& W, const Tensor& ids) {
@@ -31,7 +40,13 @@ Tensor gather(const Tensor& W, const Tensor& ids) {
   });
   return differentiate({&W}, y, [&] {
     if (W.dtype() != y.dtype()) fail("gather: a weight of type {} has no gradient", name(W.dtype()));
-    return [ids, N](std::span<const Tensor> dy) { return std::vector{scatter_add(dy[0], ids, N)}; };
+    return [W, ids, N](std::span<const Tensor> dy) {
+      const Tape* tape = W.device().tape();
+      const Tensor sum = tape != nullptr ? tape->sum_of(W) : Tensor();
+      if (!sum) return std::vector{scatter_add(dy[0], ids, N)};
+      add_rows(dy[0], ids, sum);
+      return std::vector{Tensor()};
+    };
   });
 }
 
@@ -42,10 +57,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& ids, std::int64_t N) {
              "expected x [..., K] and ids [...] I32", {&x, &ids});
   check_ids(ids, N);
   Tensor y = Tensor::zeros(x.device(), {N, K}, x.dtype());
-  with_number(x.dtype(), [&]<class Number>(Number) {
-    run<ScatterAddArgsOf<Number>>({x.data<Number>(), ids.data<std::int32_t>(), y.data<Number>(), T, K}, {&x, &ids},
-                                  {&y, 1}, {}, static_cast<double>(T * K));
-  });
+  add_rows(x, ids, y);
   return y;
 }
 

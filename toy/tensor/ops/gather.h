@@ -46,6 +46,7 @@ struct ScatterAddArgsOf {
   Number* y;                // [N, K], zeros
   std::int64_t T, K;
 };
+using ScatterAddArgs = ScatterAddArgsOf<float>;
 
 template <class Number>
 void scatter_add_ref(const ScatterAddArgsOf<Number>& a) {

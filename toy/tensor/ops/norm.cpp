@@ -34,10 +34,11 @@ std::array<Tensor, 2> rms_norm_backward(const Tensor& x, const Tensor& w, const 
              "expected x and dy [..., D] and w [D]", {&x, &w, &dy});
   const std::int64_t D = x.width(), T = x.rows();
   std::array d{Tensor::empty(x.device(), x.shape(), x.dtype()), Tensor::empty(x.device(), w.shape(), x.dtype())};
+  const Tensor scratch = Tensor::empty(x.device(), {norm_blocks(T), D}, x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
-    run<RmsNormBackwardArgsOf<Number>>(
-        {x.data<Number>(), w.data<Number>(), dy.data<Number>(), d[0].data<Number>(), d[1].data<Number>(), T, D, eps},
-        {&x, &w, &dy}, d, {{"eps", eps}}, 10.0 * static_cast<double>(T * D));
+    run<RmsNormBackwardArgsOf<Number>>({x.data<Number>(), w.data<Number>(), dy.data<Number>(), d[0].data<Number>(),
+                                        d[1].data<Number>(), T, D, eps, scratch.data<Number>()},
+                                       {&x, &w, &dy}, d, {{"eps", eps}}, 10.0 * static_cast<double>(T * D));
   });
   return d;
 }
@@ -65,9 +66,10 @@ std::array<Tensor, 3> layer_norm_backward(const Tensor& x, const Tensor& w, cons
   const std::int64_t D = x.width(), T = x.rows();
   std::array d{Tensor::empty(x.device(), x.shape(), x.dtype()), Tensor::empty(x.device(), w.shape(), x.dtype()),
                Tensor::empty(x.device(), w.shape(), x.dtype())};
+  const Tensor scratch = Tensor::empty(x.device(), {norm_blocks(T), 2 * D}, x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
     run<LayerNormBackwardArgsOf<Number>>({x.data<Number>(), w.data<Number>(), dy.data<Number>(), d[0].data<Number>(),
-                                          d[1].data<Number>(), d[2].data<Number>(), T, D, eps},
+                                          d[1].data<Number>(), d[2].data<Number>(), T, D, eps, scratch.data<Number>()},
                                          {&x, &w, &dy}, d, {{"eps", eps}}, 14.0 * static_cast<double>(T * D));
   });
   return d;

@@ -88,6 +88,10 @@ struct L2NormArgsOf {
   float eps;
 };
 
+/// Rows whose parts of dw and db are summed together, and how many such blocks T rows have.
+inline constexpr std::int64_t norm_rows = 64;
+constexpr std::int64_t norm_blocks(std::int64_t T) { return (T + norm_rows - 1) / norm_rows; }
+
 template <class Number>
 struct RmsNormBackwardArgsOf {
   static constexpr Op op{"rms_norm_backward"};
@@ -98,7 +102,9 @@ struct RmsNormBackwardArgsOf {
   Number* dw;        // [D]
   std::int64_t T, D;
   float eps;
+  Number* scratch;  // [norm_blocks(T), D]
 };
+using RmsNormBackwardArgs = RmsNormBackwardArgsOf<float>;
 
 template <class Number>
 struct LayerNormBackwardArgsOf {
@@ -111,7 +117,9 @@ struct LayerNormBackwardArgsOf {
   Number* db;        // [D]
   std::int64_t T, D;
   float eps;
+  Number* scratch;  // [norm_blocks(T), 2 D]
 };
+using LayerNormBackwardArgs = LayerNormBackwardArgsOf<float>;
 
 template <class Number>
 void l2_norm_ref(const L2NormArgsOf<Number>& a) {

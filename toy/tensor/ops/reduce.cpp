@@ -53,6 +53,17 @@ Tensor mean(const Tensor& x) {
 }
 Tensor mean(const Tensor& x, int axis) { return along<MeanArgsOf>(x, axis, true); }
 
+Tensor squares(const Tensor& x) {
+  shape_rule(SquaresArgsOf<float>::op.info(), is_number(x), "expected F32 or F64", {&x});
+  const std::int64_t n = x.shape().elements();
+  Tensor y = Tensor::empty(x.device(), {squares_blocks(n)}, DType::F64);
+  with_number(x.dtype(), [&]<class Number>(Number) {
+    run<SquaresArgsOf<Number>>({x.data<Number>(), y.data<double>(), n}, {&x}, {&y, 1}, {},
+                               2.0 * static_cast<double>(n));
+  });
+  return y;
+}
+
 Tensor sum_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   const auto padded = [](const Shape& s, int i) {

@@ -14,6 +14,31 @@ Tensor mean(const Tensor& x);
 Tensor mean(const Tensor& x, int axis);
 /// The sum over what broadcast_to repeats: x of the larger shape -> `shape`.
 Tensor sum_to(const Tensor& x, const Shape& shape);
+/// Sums of squares of squares_block elements each, in their order: y [ceil(n / squares_block)] F64.
+Tensor squares(const Tensor& x);
+
+inline constexpr std::int64_t squares_block = 4096;
+constexpr std::int64_t squares_blocks(std::int64_t n) { return (n + squares_block - 1) / squares_block; }
+
+template <class Number>
+struct SquaresArgsOf {
+  static constexpr Op op{"squares"};
+  const Number* x;
+  double* sums;  // [squares_blocks(n)]
+  std::int64_t n;
+};
+using SquaresArgs = SquaresArgsOf<float>;
+
+template <class Number>
+void squares_ref(const SquaresArgsOf<Number>& a) {
+  for (std::int64_t b = 0; b < squares_blocks(a.n); ++b) {
+    double sum = 0;
+    for (std::int64_t i = b * squares_block; i < a.n && i < (b + 1) * squares_block; ++i) {
+      sum += static_cast<double>(a.x[i]) * static_cast<double>(a.x[i]);
+    }
+    a.sums[b] = sum;
+  }
+}
 
 /// x [outer, n, inner] -> y [outer, inner], times factor.
 template <class Number>

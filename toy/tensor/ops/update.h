@@ -61,6 +61,7 @@ struct AdamUpdateArgsOf {
   std::int64_t n;
   AdamStep step;
 };
+using AdamUpdateArgs = AdamUpdateArgsOf<float>;
 
 template <class Number>
 void sgd_update_ref(const SgdUpdateArgsOf<Number>& a) {

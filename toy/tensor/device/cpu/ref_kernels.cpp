@@ -69,6 +69,7 @@ void add_blocks(KernelTable& table) {
   set<LayerNormBackwardArgsOf<Number>, layer_norm_backward_ref<Number>>(table);
   set<L2NormArgsOf<Number>, l2_norm_ref<Number>>(table);
   set<LinearArgsOf<Number>, linear_ref<double, Number>>(table);
+  set<LinearBackwardArgsOf<Number>, linear_backward_ref<Number>>(table);
   set<MatmulArgsOf<Number>, matmul_ref<Number>>(table);
   set<RopeArgsOf<Number>, rope_ref<double, Number>>(table);
   set<AttentionArgsOf<Number>, attention_ref<double, Number>>(table);
@@ -78,6 +79,7 @@ void add_blocks(KernelTable& table) {
   set<SoftmaxArgsOf<Number>, softmax_ref<Number>>(table);
   set<LogSoftmaxArgsOf<Number>, log_softmax_ref<double, Number>>(table);
   set<CrossEntropyArgsOf<Number>, cross_entropy_ref<Number>>(table);
+  set<SquaresArgsOf<Number>, squares_ref<Number>>(table);
   set<SgdUpdateArgsOf<Number>, sgd_update_ref<Number>>(table);
   set<RmsPropUpdateArgsOf<Number>, rmsprop_update_ref<Number>>(table);
   set<AdamUpdateArgsOf<Number>, adam_update_ref<Number>>(table);

@@ -23,7 +23,7 @@ std::shared_ptr<Storage> TraceDevice::allocate(std::int64_t bytes, Lifetime life
 
 std::int64_t TraceDevice::id_of(const Tensor& t) {
   Storage& storage = t.storage();
-  if (storage.id < 0) {
+  if (storage.id <= 0) {
     storage.id = static_cast<std::int64_t>(values_.size());
     values_.push_back({fmt::format("v{}", storage.id), "", t.shape(), t.dtype(), false});
   }

@@ -15,7 +15,7 @@ namespace toy {
 struct TracedOp {
   std::string scope;  // modules whose forward is running, outermost first: "blk.0.attn"
   const OpInfo* op;
-  std::vector<std::int64_t> inputs;  // values by id
+  std::vector<std::int64_t> inputs;  // values by id, from 1
   std::vector<std::int64_t> outputs;
   std::vector<std::pair<std::string, std::string>> hyperparameters;
   double flops = 0;
@@ -60,7 +60,7 @@ class TraceDevice final : public Device {
   std::shared_ptr<Memory> memory_ = std::make_shared<Memory>();
   std::vector<std::string> scope_;
   std::vector<TracedOp> ops_;
-  std::vector<TracedValue> values_;
+  std::vector<TracedValue> values_{{}};  // the first stands for no value
 };
 
 }  // namespace toy

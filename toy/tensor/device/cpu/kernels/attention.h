@@ -3,7 +3,8 @@
 
 #include <omp.h>
 
-#include "toy/tensor/device/cpu/kernels/math.h"
+#include "toy/tensor/device/cpu/kernels/gemm.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/attention.h"
 
 namespace toy::cpu::TOY_LEVEL {
@@ -226,10 +227,10 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
       load_keys(keys, half, kv.dtype, d);
       load_values(values, stride, half + block * bytes_of(kv.dtype, d), kv.dtype, d);
     } else {
+      const std::int64_t from = ((segment.begin + first) * kv.kv_heads + head) * d, step = kv.kv_heads * d;
+      turn(kv.k.data<float>() + from, step, here.positions, d, keys, block);
       for (std::int64_t j = 0; j < here.positions; ++j) {
-        const std::int64_t row = ((segment.begin + first + j) * kv.kv_heads + head) * d;
-        for (std::int64_t i = 0; i < d; ++i) keys[i * block + j] = kv.k.data<float>()[row + i];
-        for (std::int64_t i = 0; i < d; ++i) values[j * stride + i] = kv.v.data<float>()[row + i];
+        copy_few(values + j * stride, kv.v.data<float>() + from + j * step, d);
       }
     }
     attention_block(here, Floats{keys, block}, Floats{values, stride}, a.scale, first == 0, seen, run);
@@ -238,6 +239,10 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
     float* y = a.y + (q[r] - a.q);
     // + 0 makes a negative zero positive: which one it is depends on how many masked positions were added.
     for (std::int64_t i = 0; i < d; ++i) y[i] = o[r * stride + i] / run.total[r] + 0.0f;
+    if (a.softmax == nullptr) continue;
+    float* softmax = a.softmax + (q[r] - a.q) / d * 2;
+    softmax[0] = run.top[r];
+    softmax[1] = run.total[r];
   }
 }
 
@@ -271,10 +276,17 @@ inline void attention(const AttentionArgs& a, const Team& team) {
     work += g.count * (g.past + g.count) * a.heads * d;
   }
   const int threads = work < 32768 ? 1 : team.threads;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t unit = units - 1; unit >= 0; --unit) {
+  const auto compute = [&](std::int64_t unit) {
     attention_tile(a, tile_at(a, cut, unit), a.scratch + omp_get_thread_num() * attention_scratch(d));
+  };
+  if (a.kv->pages.empty()) {
+    Pieces own(units, threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    own.work(compute);
+    return;
   }
+#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
+  for (std::int64_t unit = units - 1; unit >= 0; --unit) compute(unit);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

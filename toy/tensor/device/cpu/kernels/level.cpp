@@ -12,6 +12,7 @@ void add_kernels(KernelTable& table) {
   table.set<LinearArgs>(&linear);
   table.set<GatherArgs>(&gather);
   add_other_kernels(table);
+  add_training_kernels(table);
 }
 
 void pack_panels(const PackArgs& args) { pack(args); }

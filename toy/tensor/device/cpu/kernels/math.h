@@ -58,12 +58,18 @@ inline float largest(vf v) {
 /// The first n < lanes floats at p; the other lanes are `rest`.
 inline vf load_part(const float* p, std::int64_t n, float rest = 0) {
   vf v = broadcast(rest);
-  for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
+  load_first(v, p, n);
   return v;
 }
 
-inline void store_part(float* p, vf v, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) p[i] = v[i];
+inline void store_part(float* p, vf v, std::int64_t n) { store_first(p, v, n); }
+
+inline vf load_n(const float* p, std::int64_t n) { return n == lanes ? load(p) : load_part(p, n); }
+inline void store_n(float* p, vf v, std::int64_t n) { n == lanes ? store(p, v) : store_part(p, v, n); }
+
+/// Few floats; a call of the library's copy would take longer.
+inline void copy_few(float* to, const float* from, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i += lanes) store_n(to + i, load_n(from + i, min(lanes, n - i)), min(lanes, n - i));
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

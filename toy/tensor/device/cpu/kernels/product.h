@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include "toy/tensor/device/cpu/kernels/gemm.h"
 #include "toy/tensor/device/cpu/kernels/quantize.h"
 #include "toy/tensor/device/cpu/kernels/tile.h"
 #include "toy/tensor/device/cpu/level.h"
@@ -15,9 +16,6 @@ inline constexpr std::int64_t slice_row_bytes = 1024;
 inline constexpr std::int64_t many_rows = 9;  // from here on a slice is unpacked before it is multiplied
 
 inline std::int64_t panels_of(std::int64_t N) { return (N + panel_width - 1) / panel_width; }
-
-/// Part i of n of [0, whole).
-inline Range part(std::int64_t whole, std::int64_t i, std::int64_t n) { return {whole * i / n, whole * (i + 1) / n}; }
 
 /// What the tiles of one block of rows and one slice of k share.
 struct Slice {
@@ -223,7 +221,26 @@ inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64
   }
 }
 
+/// Weights in rows of floats, with memory for their panels.
+inline void linear_rows(const LinearArgs& a, const Team& team) {
+  ProductPlan plan;
+  float* memory = a.panels;
+  for (int i = 0; i < a.count; ++i) {
+    const LinearArgs::Output& out = a.outputs.data()[i];
+    if (out.layout != Layout::rows) continue;
+    Product& p = plan.products[plan.product_count++] = {
+        a.x, a.K, 1, reinterpret_cast<const float*>(out.weight), 1, a.K, out.y, out.N, a.T, out.N, a.K};
+    p.bias = out.bias;
+    pack_later(plan, p, memory, a.packed);
+  }
+  if (plan.product_count == 0) return;
+  add_chain(plan, plan.products, plan.product_count, true, team.threads);
+  plan.first = 1;
+  run_plan(plan, a.precision, plan.operations < 1 << 18 ? 1 : team.threads, 0, [](std::int64_t) {});
+}
+
 inline void linear(const LinearArgs& a, const Team& team) {
+  if (a.panels != nullptr) linear_rows(a, team);
   std::int64_t panels = 0, bytes = 0;
   bool blocks = false, rows = false;
   for (int i = 0; i < a.count; ++i) {
@@ -236,6 +253,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
     bytes += out.N * bytes_of(out.dtype, a.K);
     blocks = blocks || is_block(out.dtype);
   }
+  if (panels == 0) return rows && a.panels == nullptr ? cpu::multiply_rows(a) : void();
   const bool together = blocks && a.T > 1;  // the threads round x together
   if (blocks && !together) quantize_rows(a, {0, a.T});
   std::int64_t next = 0;  // panel that no thread has taken
@@ -256,7 +274,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
       }
     }
   }
-  if (rows) cpu::multiply_rows(a);
+  if (rows && a.panels == nullptr) cpu::multiply_rows(a);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

@@ -6,10 +6,6 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
-struct Range {
-  std::int64_t begin, end;
-};
-
 /// The scales in the scratch memory of a product: [T][K / 32] after [T][K] bytes.
 inline float* int8_scales(const LinearArgs& a) { return reinterpret_cast<float*>(a.scratch + a.T * a.K); }
 

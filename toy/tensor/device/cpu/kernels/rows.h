@@ -28,8 +28,6 @@ void for_elements(std::int64_t n, float* y, const Team& team, const F& f) {
   }
 }
 
-inline vf load_n(const float* p, std::int64_t n) { return n == lanes ? load(p) : load_part(p, n); }
-
 inline void add(const AddArgs& a, const Team& team) {
   for_elements(a.n, a.y, team, [&](std::int64_t i, std::int64_t n) { return load_n(a.a + i, n) + load_n(a.b + i, n); });
 }

@@ -47,10 +47,31 @@ typedef std::uint16_t lane_shorts_unaligned __attribute__((vector_size(TOY_VECTO
 
 inline vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
 inline void store(float* p, vf v) { *reinterpret_cast<vf_unaligned*>(p) = v; }
+/// The first n < lanes floats at p; the other lanes of v stay.
+inline void load_first(vf& v, const float* p, std::int64_t n) {
+#if defined(__AVX512F__)
+  v = _mm512_mask_loadu_ps(v, static_cast<__mmask16>((1u << n) - 1), p);
+#else
+  for (std::int64_t i = 0; i < n; ++i) v[i] = p[i];
+#endif
+}
+inline void store_first(float* p, vf v, std::int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+#else
+  for (std::int64_t i = 0; i < n; ++i) p[i] = v[i];
+#endif
+}
 inline vi load_bits(const std::byte* p) { return *reinterpret_cast<const vi_unaligned*>(p); }
 inline vf broadcast(float x) { return x - vf{}; }
 inline std::int64_t min(std::int64_t a, std::int64_t b) { return a < b ? a : b; }
 inline std::int64_t max(std::int64_t a, std::int64_t b) { return a > b ? a : b; }
+
+struct Range {
+  std::int64_t begin, end;
+};
+/// Part i of n of [0, whole).
+inline Range part(std::int64_t whole, std::int64_t i, std::int64_t n) { return {whole * i / n, whole * (i + 1) / n}; }
 
 /// The four bytes at `p` in every lane.
 inline vi broadcast_quad(const std::byte* p) {
@@ -67,6 +88,61 @@ inline vf fma(vf a, vf b, vf c) {
   return _mm256_fmadd_ps(a, b, c);
 #else
   return a * b + c;
+#endif
+}
+
+/// Rounded correctly on every level.
+inline vf square_root(vf v) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_sqrt_ps(0xFFFF, v);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(v);
+#elif defined(__SSE2__)
+  return _mm_sqrt_ps(v);
+#else
+  for (int i = 0; i < lanes; ++i) v[i] = __builtin_sqrtf(v[i]);
+  return v;
+#endif
+}
+
+/// Floats as bits, rounded to the nearest bfloat (ties to even) in the upper half; any vector of std::uint32_t.
+template <class Bits>
+Bits round_to_bfloat(Bits x) {
+  return x + 0x7FFFu + ((x >> 16) & 1u);
+}
+
+/// The 32 bits at p in every lane.
+inline vf broadcast_cell(const float* p) {
+  std::int32_t cell;
+  __builtin_memcpy(&cell, p, 4);
+  return reinterpret_cast<vf>(cell + vi{});
+}
+
+/// sum + the products of both halves of w and x as bfloats, the upper ones first, each product exact and each sum
+/// rounded: what vdpbf16ps computes, but for subnormals.
+inline vf dot_pairs(vf sum, vf w, vf x) {
+  const vu a = reinterpret_cast<vu>(w), b = reinterpret_cast<vu>(x);
+  const vu high = vu{} + 0xFFFF0000u;
+  sum = fma(reinterpret_cast<vf>(b & high), reinterpret_cast<vf>(a & high), sum);
+  return fma(reinterpret_cast<vf>(b << 16), reinterpret_cast<vf>(a << 16), sum);
+}
+
+/// True where dot_pairs_fast works.
+inline bool has_dot_pairs() {
+#if defined(__AVX512VNNI__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
+/// The same in one instruction, which processors of this level may lack.
+inline vf dot_pairs_fast(vf sum, vf w, vf x) {
+#if defined(__AVX512VNNI__)
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+  return sum;
+#else
+  return dot_pairs(sum, w, x);
 #endif
 }
 

@@ -1,0 +1,188 @@
+// toy train, as a user runs it.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "tests/cli/json_form.h"
+#include "tests/cli/process.h"
+#include "tests/cli/small_models.h"
+
+namespace toy::testing {
+namespace {
+
+class Train : public ::testing::Test {
+ protected:
+  Train() {
+    std::ofstream file(std::filesystem::path(folder.str()) / "corpus.txt", std::ios::binary);
+    for (int i = 0; i < 300; ++i) file << "The hen number " << i << " found a grain.\r\nShe ate it and slept.\r\n";
+  }
+  /// A training of a moment, in the folder.
+  std::vector<std::string> words(const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all = {"train",     "from-scratch", "--corpus",  "corpus.txt", "--vocab-size", "60",
+                                    "--d-model", "16",           "--heads",   "2",          "--layers",     "1",
+                                    "--context", "16",           "--threads", "1",          "--steps",      "6"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  Finished run(const std::vector<std::string>& more = {}) const { return toy(words(more), start); }
+
+  Folder folder;
+  const Start start{.folder = folder.str()};
+};
+
+TEST_F(Train, answers_in_json_and_writes_a_model_that_other_verbs_read) {
+  const Json json = answer(words({"--lr", "1e-2"}), "", start);
+  EXPECT_EQ(json["steps"], 6);
+  EXPECT_EQ(json["losses"].size(), 6u);
+  EXPECT_EQ(json["losses"].back(), json["final_loss"]);
+  EXPECT_LT(json["losses"].back(), json["losses"].front());
+  EXPECT_EQ(json["end"], "completed");
+  const std::string weights = json["weights"];
+  EXPECT_EQ(weights, std::string(json["run"]) + "/weights/step-6.gguf");
+  EXPECT_EQ(answer({"infer", weights, "--prompt", "The hen", "--n", "4"}, "", start)["ids"].size(), 4u);
+  EXPECT_GT(answer({"eval", weights, "--text", "The hen"}, "", start)["nll"], 0);
+  EXPECT_EQ(answer({"describe", weights}, "", start)["architecture"], "llama");
+  const Json runs = answer({"runs"}, "", start);
+  ASSERT_EQ(runs["runs"].size(), 1u);
+  EXPECT_EQ(runs["runs"][0]["loss"], json["final_loss"]);
+  for (const char* file : {"config.json", "flow.json", "events.jsonl", "state/step-6.json"}) {
+    EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(folder.str()) / json["run"] / file)) << file;
+  }
+}
+
+TEST_F(Train, the_loss_curve_is_the_same_in_every_run) {
+  const Finished a = run(), b = run({"--threads", "1"});
+  EXPECT_EQ(a.code, 0) << a.err;
+  EXPECT_EQ(b.code, 2) << "--threads twice";
+  EXPECT_EQ(run().out, a.out);
+  EXPECT_NE(a.out.find("step      6  loss "), std::string::npos) << a.out;
+  EXPECT_NE(a.out.find("step      0  sample  Once upon a time"), std::string::npos) << a.out;
+}
+
+TEST_F(Train, an_interruption_saves_and_resuming_ends_like_a_run_without) {
+  const std::vector<std::string> many = {"--gen-every", "0", "--eval-every", "0", "--save-every", "0"};
+  std::vector<std::string> all = words(many);
+  *(std::ranges::find(all, "--steps") + 1) = "400";
+  {
+    Process process(all, start);
+    ASSERT_TRUE(process.wait_for_output());
+    process.send(SIGTERM);
+    const Finished f = process.finish();
+    EXPECT_EQ(f.code, 0) << f.err;
+    EXPECT_NE(f.err.find("interrupted after step"), std::string::npos) << f.err;
+    EXPECT_NE(f.err.find("--resume runs/llama-"), std::string::npos) << f.err;
+  }
+  const std::string id = answer({"runs"}, "", start)["runs"][0]["id"];
+  EXPECT_EQ(answer({"runs"}, "", start)["runs"][0]["state"], "interrupted");
+  const Json resumed = answer({"train", "from-scratch", "--resume", id, "--steps", "40"}, "", start);
+  const Json again =
+      answer({"train", "from-scratch", "--resume", "runs/" + id, "--steps", "400", "--threads", "2"}, "", start);
+  EXPECT_EQ(again["steps"], 400);
+  const Json straight = answer(all, "", start);
+  EXPECT_EQ(again["losses"], straight["losses"]);
+  EXPECT_EQ(again["val_loss"], straight["val_loss"]);
+}
+
+TEST_F(Train, resuming_keeps_what_the_run_was_begun_with) {
+  const Json json = answer(words(), "", start);
+  const std::string id = std::filesystem::path(std::string(json["run"])).filename();
+  const auto refused = [&](std::vector<std::string> more, const std::string& what) {
+    std::vector<std::string> all = {"train", "from-scratch", "--resume"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Finished f = toy(all, start);
+    EXPECT_EQ(f.code, 2) << f.err;
+    EXPECT_EQ(lines(f.err), 1) << f.err;
+    EXPECT_NE(f.err.find(what), std::string::npos) << f.err;
+  };
+  refused({id, "--d-model", "32"}, "--d-model: the run was begun with another value");
+  refused({"corpus.txt"}, "is no file of a run");
+  const Finished unknown = toy({"train", "from-scratch", "--resume", "llama-1"}, start);
+  EXPECT_NE(unknown.code, 0);
+  EXPECT_EQ(lines(unknown.err), 1) << unknown.err;
+  for (const char* file : {"/weights/step-6.gguf", "/state/step-6.json", "/state/step-6.gguf"}) {
+    const Json more = answer({"train", "from-scratch", "--resume", std::string(json["run"]) + file}, "", start);
+    EXPECT_EQ(more["steps"], 6);
+  }
+}
+
+TEST_F(Train, wrong_questions_are_answered_in_one_line) {
+  const auto refused = [&](const std::vector<std::string>& more, const std::string& what, int code = 2) {
+    std::vector<std::string> all = {"train", "from-scratch"};
+    all.insert(all.end(), more.begin(), more.end());
+    const Finished f = toy(all, start);
+    EXPECT_EQ(f.code, code) << f.err;
+    EXPECT_EQ(lines(f.err), 1) << f.err;
+    EXPECT_NE(f.err.find(what), std::string::npos) << f.err;
+    EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(folder.str()) / "runs" / "llama-19700101-001"));
+  };
+  refused({"--cosine"}, "--cosine needs --warmup-steps");
+  refused({"--d-model", "64", "--heads", "5"}, "d-model 64 is not a multiple of heads 5");
+  refused({"--corpus", "none-*.txt"}, "matches no file");
+  refused({"--steps", "0"}, "--steps");
+  refused({"--lr", "nan"}, "--lr");
+  refused({"--batch-size", "-3"}, "--batch-size");
+  refused({"--dtype", "f64"}, "--dtype");
+  refused({"--clip-grad", "1", "--no-clip-grad"}, "give only one of");
+  refused({"--corpus", "corpus.txt", "--context", "100000"}, "a context of 100000 needs");
+  refused({"--vocab", "nothing.gguf"}, "nothing.gguf", 1);
+  refused({"--stepz", "4"}, "did you mean --steps");
+  refused({"--d-model", "8192", "--layers", "100", "--heads", "64"}, "not enough memory", 1);
+  EXPECT_TRUE(std::filesystem::is_empty(std::filesystem::path(folder.str()) / "runs") ||
+              !std::filesystem::exists(std::filesystem::path(folder.str()) / "runs"));
+  const Finished group = toy({"train", "from-scrach"}, start);
+  EXPECT_EQ(group.code, 2);
+  EXPECT_NE(group.err.find("did you mean train from-scratch"), std::string::npos) << group.err;
+}
+
+TEST_F(Train, divergence_ends_it_with_exit_code_1_and_a_checkpoint) {
+  std::ofstream(std::filesystem::path(folder.str()) / "two.txt") << std::string(3000, 'a') << std::string(600, 'b');
+  const Finished f = toy({"train",        "from-scratch",
+                          "--corpus",     "two.txt",
+                          "--vocab",      "byte",
+                          "--d-model",    "16",
+                          "--heads",      "2",
+                          "--layers",     "1",
+                          "--context",    "16",
+                          "--threads",    "1",
+                          "--lr",         "1e-2",
+                          "--steps",      "60",
+                          "--eval-every", "10",
+                          "--div-crit",   "50",
+                          "--gen-every",  "0"},
+                         start);
+  EXPECT_EQ(f.code, 1) << f.err;
+  EXPECT_NE(f.err.find("(the limit is 50 %); stopped, saved runs/llama-"), std::string::npos) << f.err;
+}
+
+TEST_F(Train, a_dry_run_estimates_and_writes_nothing) {
+  std::vector<std::string> all = words({"--dry-run"});
+  const Json json = answer(all, "--dry-run", start);
+  EXPECT_GT(json["memory"]["total"], 0);
+  EXPECT_GT(json["seconds"], 0);
+  EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(folder.str()) / "runs"));
+}
+
+TEST_F(Train, autotune_prints_a_command_that_runs) {
+  const Json json = answer(
+      {"train",        "autotune", "--batch-sizes", "1,2", "--threads", "1", "--steps",  "1", "--corpus",  "corpus.txt",
+       "--vocab-size", "30",       "--d-model",     "16",  "--heads",   "2", "--layers", "1", "--context", "16"},
+      "", start);
+  EXPECT_EQ(json["trials"].size(), 2u);
+  std::vector<std::string> command;
+  const std::string printed = json["command"];
+  std::istringstream text(printed);
+  for (std::string word; text >> word;) command.push_back(word);
+  ASSERT_GT(command.size(), 3u);
+  EXPECT_EQ(command[0], "toy");
+  command.erase(command.begin());
+  command.insert(command.end(), {"--steps", "2"});
+  const Finished f = toy(command, start);
+  EXPECT_EQ(f.code, 0) << f.err;
+}
+
+}  // namespace
+}  // namespace toy::testing

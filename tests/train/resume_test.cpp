@@ -1,0 +1,163 @@
+// A training that was interrupted and resumed ends as one that was not, byte for byte.
+#include <gtest/gtest.h>
+
+#include <stop_token>
+
+#include "toy/tensor/device/cpu/cpu_device.h"
+
+#include "tests/io/scratch.h"
+#include "tests/train/tiny_training.h"
+
+namespace toy {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Trains until `step` steps are done, then asks for a stop as Ctrl-C does.
+RunSummary train_until(Run& run, std::int64_t step) {
+  std::stop_source stop;
+  RunObserver observer;
+  observer.step = [&](const StepResult& r, double) {
+    if (r.step == step) stop.request_stop();
+  };
+  return run.train(observer, stop.get_token());
+}
+
+struct Case {
+  std::string name;
+  std::function<void(RunConfig&)> change;
+};
+
+class Resume : public ::testing::TestWithParam<Case> {
+ protected:
+  RunConfig config() const {
+    RunConfig c = test::small_config();
+    GetParam().change(c);
+    c.recipe.model = c.recipe.model.resolved();
+    return c;
+  }
+  testing::ScratchFolder scratch_;
+};
+
+TEST_P(Resume, EqualsStraight) {
+  {
+    CpuDevice device({.threads = 2});
+    toy::Run run = test::begin_run(scratch_ / "straight", config(), device);
+    EXPECT_EQ(run.train().end, RunSummary::End::completed);
+  }
+  for (const std::int64_t at : {1, 5, 8}) {
+    const fs::path folder = scratch_ / ("stopped" + std::to_string(at));
+    {
+      CpuDevice device({.threads = 1});
+      toy::Run run = test::begin_run(folder, config(), device);
+      const RunSummary s = train_until(run, at);
+      EXPECT_EQ(s.end, RunSummary::End::interrupted);
+      EXPECT_EQ(s.steps, at);
+      EXPECT_EQ(newest_checkpoint(folder).checkpoint.step, at);
+    }
+    CpuDevice device({.threads = 3});
+    toy::Run run = toy::Run::resume(folder, device);
+    EXPECT_EQ(run.training().steps(), at);
+    const RunSummary s = run.train();
+    EXPECT_EQ(s.steps, 12);
+    EXPECT_EQ(s.losses.size(), 12U);
+    EXPECT_EQ(test::outcome_of(folder), test::outcome_of(scratch_ / "straight")) << at;
+    EXPECT_EQ(validate_log(folder / "events.jsonl"), std::vector<std::string>());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, Resume,
+    ::testing::Values(Case{"llama", [](RunConfig&) {}},
+                      Case{"gpt2",
+                           [](RunConfig& c) {
+                             c.recipe.model = {.arch = "gpt2", .d_model = 16, .layers = 1, .heads = 2, .context = 16};
+                           }},
+                      Case{"accumulate", [](RunConfig& c) { c.recipe.options.accumulate = 3; }},
+                      Case{"bf16", [](RunConfig& c) { c.recipe.options.bf16 = true; }},
+                      Case{"documents", [](RunConfig& c) { c.recipe.options.documents = true; }},
+                      Case{"silent", [](RunConfig& c) { c.options.gen_every = c.options.eval_every = 0; }},
+                      Case{"watched",
+                           [](RunConfig& c) {
+                             c.options.events = {"grad", "drift", "tap", "op_timing"};
+                             c.options.events_every = 2;
+                           }}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(ResumeRun, GoesOnToMoreStepsThanAskedFirst) {
+  const testing::ScratchFolder scratch;
+  RunConfig config = test::small_config();
+  config.recipe.options.cosine = false;
+  config.recipe.options.steps = 6;
+  CpuDevice device({.threads = 2});
+  {
+    toy::Run run = test::begin_run(scratch / "run", config, device);
+    EXPECT_EQ(run.train().steps, 6);
+  }
+  {
+    toy::Run run = toy::Run::resume(scratch / "run", device, [](RunConfig& c) { c.recipe.options.steps = 12; });
+    EXPECT_EQ(run.train().steps, 12);
+  }
+  config.recipe.options.steps = 12;
+  toy::Run straight = test::begin_run(scratch / "straight", config, device);
+  (void)straight.train();
+  const test::Outcome a = test::outcome_of(scratch / "run"), b = test::outcome_of((scratch / "straight"));
+  EXPECT_EQ(a.weights, b.weights);
+  EXPECT_EQ(a.state, b.state);
+}
+
+TEST(ResumeRun, RefusesASecondTrainer) {
+  const testing::ScratchFolder scratch;
+  CpuDevice device({.threads = 1});
+  toy::Run run = test::begin_run(scratch / "run", test::small_config(), device);
+  (void)train_until(run, 4);
+  try {
+    (void)toy::Run::resume(scratch / "run", device);
+    FAIL() << "two trainers in one folder";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("events.jsonl"), std::string::npos) << error.what();
+  }
+}
+
+TEST(ResumeRun, FallsBackToTheCheckpointBefore) {
+  const testing::ScratchFolder scratch;
+  const fs::path folder = (scratch / "run");
+  CpuDevice device({.threads = 2});
+  {
+    toy::Run run = test::begin_run(folder, test::small_config(), device);
+    (void)run.train();
+  }
+  const test::Outcome straight = test::outcome_of(folder);
+  fs::resize_file(folder / "weights/step-12.gguf", 1000);
+  {
+    toy::Run run = toy::Run::resume(folder, device);
+    EXPECT_EQ(run.training().steps(), 8);
+    ASSERT_EQ(run.notes().size(), 1U);
+    EXPECT_NE(run.notes()[0].find("step-12.gguf"), std::string::npos);
+    (void)run.train();
+  }
+  EXPECT_EQ(test::outcome_of(folder), straight);
+}
+
+TEST(ResumeRun, KeepsTheNewestAndTheBest) {
+  const testing::ScratchFolder scratch;
+  RunConfig config = test::small_config();
+  config.options.save_every = 1;
+  config.options.keep = 2;
+  CpuDevice device({.threads = 2});
+  toy::Run run = test::begin_run(scratch / "run", config, device);
+  (void)run.train();
+  const auto steps = checkpoint_steps(scratch / "run");
+  const Checkpoint newest = newest_checkpoint(scratch / "run").checkpoint;
+  EXPECT_EQ(newest.step, 12);
+  EXPECT_TRUE(std::ranges::find(steps, newest.best_step) != steps.end());
+  EXPECT_TRUE(std::ranges::find(steps, 11) != steps.end());
+  EXPECT_LE(steps.size(), 3U);
+  for (const char* part : {"weights", "state"}) {
+    const auto files = std::distance(fs::directory_iterator(scratch / "run" / part), fs::directory_iterator());
+    EXPECT_EQ(files, static_cast<std::ptrdiff_t>(steps.size()) * (part[0] == 's' ? 2 : 1));
+  }
+}
+
+}  // namespace
+}  // namespace toy

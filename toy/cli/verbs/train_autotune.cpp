@@ -1,0 +1,197 @@
+// toy train autotune: which batch size and how many threads train fastest here.
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "toy/cli/format.h"
+#include "toy/cli/json.h"
+#include "toy/cli/live.h"
+#include "toy/cli/model_options.h"
+#include "toy/cli/signals.h"
+#include "toy/cli/train_settings.h"
+
+namespace toy::cli {
+
+namespace {
+
+struct Trial {
+  std::int32_t batch = 0, threads = 0;
+  double tokens_per_second = 0;
+  std::string error;  // why it could not be tried
+};
+
+std::vector<std::int32_t> counts(const Arguments& a, std::string_view option, std::vector<std::int32_t> absent) {
+  std::vector<std::int32_t> values = a.integers(option).value_or(std::move(absent));
+  for (const std::int32_t value : values) {
+    if (value < 1) refuse("{}: expected numbers of 1 or more, found {}", option, value);
+  }
+  return values;
+}
+
+/// The median of the steps after the first, which also takes its memory from the system.
+double speed(Training& training, std::int64_t steps, const std::stop_token& stop) {
+  std::vector<double> seconds;
+  std::int64_t tokens = 0;
+  for (std::int64_t i = 0; i <= steps && !stop.stop_requested(); ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    tokens = training.step().tokens;
+    if (i > 0) seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  if (seconds.empty()) return 0;
+  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+  std::nth_element(seconds.begin(), middle, seconds.end());
+  return static_cast<double>(tokens) / *middle;
+}
+
+Trial measure(FromScratch recipe, const Corpus& corpus, const Vocabulary& words, CpuOptions cpu, std::int32_t batch,
+              std::int32_t threads, std::int64_t steps, const std::stop_token& stop) {
+  Trial trial;
+  trial.batch = batch;
+  trial.threads = threads;
+  recipe.options.batch = batch;
+  recipe.options.steps = steps + 1;
+  cpu.threads = threads;
+  try {
+    CpuDevice device(cpu);
+    Training training = recipe.realize(device, corpus, words);
+    trial.tokens_per_second = speed(training, steps, stop);
+  } catch (const Error& error) {
+    trial.error = error.what();
+  }
+  return trial;
+}
+
+/// A word as a shell takes it.
+std::string shell_word(const std::string& word) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
+  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
+/// The words of this call that describe the model, with the best batch size and threads.
+std::string best_command(const Arguments& a, const Trial& best) {
+  std::string text = "toy train from-scratch";
+  for (const Option& option : join({recipe_options(), device_options()})) {
+    if (option.name == "--threads") continue;
+    if (option.type == Type::flag) {
+      if (a.has(option.name)) text += " " + option.name;
+      continue;
+    }
+    if (!a.has(option.name)) continue;
+    const auto values = option.repeatable ? a.all(option.name) : std::vector<std::string>{*a.text(option.name)};
+    for (const std::string& value : values) text += " " + option.name + " " + shell_word(value);
+  }
+  return fmt::format("{} --batch-size {} --threads {}", text, best.batch, best.threads);
+}
+
+std::vector<std::int32_t> usual_threads() {
+  std::vector<std::int32_t> threads;
+  for (std::int32_t n = 1; n < physical_cores(); n *= 2) threads.push_back(n);
+  threads.push_back(static_cast<std::int32_t>(physical_cores()));
+  return threads;
+}
+
+void print_trials(const std::vector<Trial>& trials, const Trial& best, Console& console) {
+  std::vector<std::vector<std::string>> rows{{"batch size", "threads", "tokens/s", "of the best"}};
+  for (const Trial& t : trials) {
+    rows.push_back(
+        {std::to_string(t.batch), std::to_string(t.threads),
+         t.error.empty() ? fmt::format("{:.0f}", t.tokens_per_second) : "-",
+         t.error.empty() ? fmt::format("{:.0f} %", 100 * t.tokens_per_second / best.tokens_per_second) : t.error});
+  }
+  console.print(table(rows, "rrrl"));
+}
+
+void run(const Arguments& a, Console& console) {
+  const RunConfig config = recipe_config(a);
+  const auto batches = counts(a, "--batch-sizes", {4, 8, 16, 32}), threads = counts(a, "--threads", usual_threads());
+  const std::int64_t steps = *a.integer("--steps");
+  const CpuOptions cpu{0, a.text("--simd").value_or("")};
+  if (*a.text("--device") != "cpu") refuse("--device: unknown device '{}'; built: cpu", *a.text("--device"));
+  const Interrupt interrupt;
+  const Corpus corpus = corpus_of(config);
+  const Vocabulary words = config.recipe.make_vocabulary(corpus);
+  LiveLines lines(!a.has("--quiet"));
+  std::vector<Trial> trials;
+  for (const std::int32_t batch : batches) {
+    for (const std::int32_t n : threads) {
+      if (interrupt.token().stop_requested()) break;
+      lines.show(fmt::format("batch size {}, {} threads ({} of {})", batch, n, trials.size() + 1,
+                             batches.size() * threads.size()));
+      trials.push_back(measure(config.recipe, corpus, words, cpu, batch, n, steps, interrupt.token()));
+    }
+  }
+  lines.erase();
+  const auto best = std::ranges::max_element(trials, {}, &Trial::tokens_per_second);
+  if (best == trials.end() || best->tokens_per_second <= 0) {
+    fail("nothing could be measured{}{}", best == trials.end() ? "" : ": ", best == trials.end() ? "" : best->error);
+  }
+  const std::string command = best_command(a, *best);
+  if (a.has("--json")) {
+    Json list = Json::array();
+    for (const Trial& t : trials) {
+      Json trial{{"batch_size", t.batch}, {"threads", t.threads}, {"tokens_per_second", t.tokens_per_second}};
+      if (!t.error.empty()) trial["error"] = t.error;
+      list.push_back(std::move(trial));
+    }
+    return console.print(line_of({{"trials", std::move(list)},
+                                  {"best", {{"batch_size", best->batch}, {"threads", best->threads}}},
+                                  {"command", command}}));
+  }
+  print_trials(trials, *best, console);
+  console.print("{}\n", command);
+}
+
+std::vector<Option> own_options() {
+  return {{.name = "--batch-sizes",
+           .metavar = "4,8",
+           .type = Type::integers,
+           .help = "batch sizes to try",
+           .fallback_words = "4,8,16,32"},
+          {.name = "--threads",
+           .metavar = "1,2",
+           .type = Type::integers,
+           .help = "numbers of threads to try",
+           .fallback_words = "powers of two up to the physical cores"},
+          {.name = "--steps",
+           .metavar = "N",
+           .type = Type::integer,
+           .help = "steps of each that are timed",
+           .fallback = "5",
+           .min = 1,
+           .max = 100000}};
+}
+
+}  // namespace
+
+Verb train_autotune_verb() {
+  std::vector<Option> device = device_options();
+  std::erase_if(device, [](const Option& o) { return o.name == "--threads"; });
+  return {.name = "train autotune",
+          .summary = "find the batch size and threads that train fastest",
+          .details =
+              "Trains a few steps in memory with each, and prints the command line of the fastest. The loss "
+              "falls fastest per token with a smaller batch: the table shows what a larger one gains.",
+          .positionals = {},
+          .options = join({own_options(), recipe_options(), std::move(device)}),
+          .json = {{"",
+                    {{"trials", "array", "in the order they ran"},
+                     {"trials[]", "object", ""},
+                     {"trials[].batch_size", "integer", ""},
+                     {"trials[].threads", "integer", ""},
+                     {"trials[].tokens_per_second", "number", "median of the steps; 0 if it could not be tried"},
+                     {"trials[].error", "string", "why it could not be tried", false},
+                     {"best", "object", "the fastest"},
+                     {"best.batch_size", "integer", ""},
+                     {"best.threads", "integer", ""},
+                     {"command", "string", "the command line that trains with it"}}}},
+          .examples = {{{"toy train autotune", "the default model"},
+                        {"toy train autotune --d-model 128 --heads 8 --batch-sizes 8,16 --threads 1,2 --steps 10",
+                         "another shape"}}},
+          .run = run};
+}
+
+}  // namespace toy::cli

@@ -1,0 +1,249 @@
+// toy train from-scratch: a new model from a corpus.
+#include <fmt/chrono.h>
+#include <fmt/ranges.h>
+
+#include <charconv>
+#include <ctime>
+
+#include "toy/cli/format.h"
+#include "toy/cli/json.h"
+#include "toy/cli/machine.h"
+#include "toy/cli/model_options.h"
+#include "toy/cli/run_facts.h"
+#include "toy/cli/signals.h"
+#include "toy/cli/train_display.h"
+#include "toy/cli/train_settings.h"
+#include "toy/io/quote.h"
+#include "toy/train/estimate.h"
+#include "toy/train/run_log.h"
+
+namespace toy::cli {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string command_line(const Arguments& a) {
+  return fmt::format("toy train from-scratch {}", fmt::join(a.words(), " "));
+}
+
+/// The run that --resume names: its folder, a file of a checkpoint, or its id in --out.
+struct Resumed {
+  fs::path folder;
+  std::optional<std::int64_t> step;
+};
+
+Resumed resumed_of(const Arguments& a) {
+  const fs::path named = *a.text("--resume");
+  if (!fs::is_regular_file(named)) return {find_run(*a.text("--out"), named.string()), std::nullopt};
+  const std::string file = named.stem().string(), part = fs::absolute(named).parent_path().filename().string();
+  std::int64_t step = -1;
+  if (file.starts_with("step-")) {
+    const auto [end, error] = std::from_chars(file.data() + 5, file.data() + file.size(), step);
+    if (error != std::errc() || end != file.data() + file.size()) step = -1;
+  }
+  if (step < 0 || (part != "weights" && part != "state")) {
+    refuse("--resume: {} is no file of a run; expected runs/ID, or step-N of its weights or state", shown(named));
+  }
+  return {fs::absolute(named).parent_path().parent_path(), step};
+}
+
+Run resume(const Arguments& a, Device& device, Console& console) {
+  const Resumed wanted = resumed_of(a);
+  if (wanted.step) {
+    const std::int64_t newest = newest_checkpoint(wanted.folder).checkpoint.step;
+    if (newest != *wanted.step) {
+      refuse("--resume: step {} is not the newest of {}, which is {}; a run goes on after its newest checkpoint",
+             *wanted.step, shown(wanted.folder), newest);
+    }
+  }
+  Run run = Run::resume(wanted.folder, device, [&](RunConfig& config) { change_config(a, config); });
+  for (const std::string& note : run.notes()) console.note("note: passed over a damaged checkpoint: {}", note);
+  console.note("{} goes on after step {}", run.id(), run.training().steps());
+  return run;
+}
+
+FromScratch::Progress preparation(LiveLines& lines, const std::stop_token& stop) {
+  return [&lines, stop](std::string_view what, std::int64_t done, std::int64_t all) {
+    if (lines.due()) lines.show(fmt::format("{}: {} of {}", what, done, all));
+    return !stop.stop_requested();
+  };
+}
+
+Run begin(const Arguments& a, Device& device, Console& console, const std::stop_token& stop) {
+  RunConfig config = run_config(a);
+  config.command = command_line(a);
+  config.threads = static_cast<int>(a.integer("--threads").value_or(0));
+  const Corpus corpus = corpus_of(config);
+  for (const std::string& note : corpus.notes()) console.note("note: {}", note);
+  config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
+  const fs::path folder = new_run_folder(*a.text("--out"), config.recipe.model.arch,
+                                         fmt::format("{:%Y%m%d}", fmt::gmtime(std::time(nullptr))));
+  LiveLines lines(!a.has("--quiet"));
+  try {
+    return Run::begin(folder, config, corpus, device, preparation(lines, stop));
+  } catch (const Error&) {
+    fs::remove_all(folder);  // nothing was trained
+    throw;
+  }
+}
+
+void tell(Run& run, Console& console) {
+  Training& t = run.training();
+  std::int64_t count = 0;
+  for (const Parameter& p : parameters(t.model())) count += p.value.shape().elements();
+  console.note("{}: {} parameters, vocabulary {}, {} tokens to train on, {} to validate", run.folder().string(),
+               long_count(count), t.model().sizes().V, long_count(t.split()),
+               long_count(t.tokens().size() - t.split()));
+}
+
+Json number_or_null(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+std::string_view end_name(RunSummary::End end) {
+  if (end == RunSummary::End::completed) return "completed";
+  return end == RunSummary::End::interrupted ? "interrupted" : "diverged";
+}
+
+void answer(const Run& run, const RunSummary& s, bool json, Console& console) {
+  if (json) {
+    console.print(line_of({{"run", run.folder().string()},
+                           {"steps", s.steps},
+                           {"losses", s.losses},
+                           {"final_loss", number_or_null(s.final_loss)},
+                           {"val_loss", number_or_null(s.validation_loss)},
+                           {"tokens_per_second", s.tokens_per_second},
+                           {"weights", s.weights.string()},
+                           {"end", end_name(s.end)}}));
+    return;
+  }
+  if (s.validation_loss) console.print("validation loss {:.4f} over the whole validation part\n", *s.validation_loss);
+  console.flush();
+  if (s.end == RunSummary::End::interrupted) {
+    console.note("interrupted after step {}; go on with: toy train from-scratch --resume {}", s.steps,
+                 run.folder().string());
+  }
+  console.note("{:.0f} tokens/s; the model: {}", s.tokens_per_second, s.weights.string());
+}
+
+/// Interrupted while the corpus was read.
+void answer_nothing(const Arguments& a, Console& console) {
+  if (a.has("--json")) {
+    console.print(line_of({{"run", ""},
+                           {"steps", 0},
+                           {"losses", Json::array()},
+                           {"final_loss", nullptr},
+                           {"val_loss", nullptr},
+                           {"tokens_per_second", 0.0},
+                           {"weights", ""},
+                           {"end", "interrupted"}}));
+  }
+  console.note("interrupted before the first step; nothing was written");
+}
+
+void dry_run(const Arguments& a, Console& console) {
+  const RunConfig config = run_config(a);
+  const TrainingEstimate e = estimate_training(config.recipe, corpus_of(config), cpu_options(a));
+  if (a.has("--json")) {
+    return console.print(line_of({{"memory",
+                                   {{"parameters", e.memory.parameters},
+                                    {"gradients", e.memory.gradients},
+                                    {"optimizer", e.memory.optimizer},
+                                    {"activations", e.memory.activations},
+                                    {"data", e.memory.data},
+                                    {"total", e.memory.total()}}},
+                                  {"available_bytes", e.available},
+                                  {"seconds", e.seconds},
+                                  {"tokens_per_second", e.tokens_per_second}}));
+  }
+  console.print(table({{"parameters", bytes_text(e.memory.parameters)},
+                       {"gradients", bytes_text(e.memory.gradients)},
+                       {"optimizer", bytes_text(e.memory.optimizer)},
+                       {"activations", bytes_text(e.memory.activations)},
+                       {"corpus and vocabulary", bytes_text(e.memory.data)},
+                       {"total", bytes_text(e.memory.total())},
+                       {"time", duration_text(e.seconds)}},
+                      "lr"));
+  console.note("{} is free; time from {} steps tried in memory; nothing was written", bytes_text(e.available),
+               TrainingEstimate::steps_tried);
+}
+
+void run(const Arguments& a, Console& console) {
+  if (a.has("--resume") && a.has("--dry-run")) refuse("give only one of --resume, --dry-run");
+  if (a.has("--dry-run")) return dry_run(a, console);
+  if (!a.has("--resume")) (void)run_config(a);  // a wrong question is told before anything is made
+  const Interrupt interrupt;
+  CpuDevice device(cpu_options(a));
+  std::optional<Run> made;
+  try {
+    made.emplace(a.has("--resume") ? resume(a, device, console) : begin(a, device, console, interrupt.token()));
+  } catch (const Error&) {
+    if (!interrupt.token().stop_requested()) throw;
+    return answer_nothing(a, console);
+  }
+  Run& training = *made;
+  tell(training, console);
+  const bool json = a.has("--json"), live = LiveLines(!a.has("--quiet")).on();
+  const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
+  TrainDisplay display(console, training, peak, json, live);
+  const RunSummary summary = training.train(display.observer(), interrupt.token());
+  display.finish();
+  answer(training, summary, json, console);
+  console.flush();
+  if (summary.end == RunSummary::End::diverged) fail("{}; stopped, saved {}", summary.reason, summary.weights.string());
+}
+
+std::vector<Option> own_options() {
+  return {{.name = "--out",
+           .metavar = "DIR",
+           .type = Type::path,
+           .help = "folder of the runs, in which this one gets its own",
+           .fallback = "runs"},
+          {.name = "--resume",
+           .metavar = "RUN",
+           .type = Type::path,
+           .help = "go on with a run: its id, its folder, or a file of its newest checkpoint"},
+          {.name = "--dry-run", .help = "print how much memory and time it takes; write nothing"}};
+}
+
+std::vector<Field> answer_fields() {
+  return {{"run", "string", "the run's folder"},
+          {"steps", "integer", "steps done, those before a resumption included"},
+          {"losses", "array", "training loss of each"},
+          {"losses[]", "number", "", false},
+          {"final_loss", "number or null", "the last of them"},
+          {"val_loss", "number or null", "mean over the whole validation part; null if interrupted or without one"},
+          {"tokens_per_second", "number", "of the steps of this call"},
+          {"weights", "string", "the model's GGUF file"},
+          {"end", "string", "completed, interrupted or diverged"}};
+}
+
+}  // namespace
+
+Verb train_from_scratch_verb() {
+  return {.name = "train from-scratch",
+          .summary = "train a new model on text",
+          .details =
+              "Makes RUN = runs/ARCH-DATE-NUMBER with the log of the run, its configuration and its checkpoints; "
+              "weights/step-N.gguf is a model for infer, eval, describe and other programs. The first Ctrl-C saves "
+              "and ends, the second ends at once; --resume goes on as if nothing had happened.",
+          .positionals = {},
+          .options = join({training_options(), own_options(), device_options()}),
+          .json = {{"", answer_fields()},
+                   {"--dry-run",
+                    {{"memory", "object", "estimate in bytes"},
+                     {"memory.parameters", "integer", "parameters and their packed copies"},
+                     {"memory.gradients", "integer", ""},
+                     {"memory.optimizer", "integer", "moments"},
+                     {"memory.activations", "integer", "what a step keeps for its gradients"},
+                     {"memory.data", "integer", "the corpus and the vocabulary"},
+                     {"memory.total", "integer", "their sum"},
+                     {"available_bytes", "integer", "free memory now"},
+                     {"seconds", "number", "estimated time of all steps"},
+                     {"tokens_per_second", "number", "speed of the steps tried"}}}},
+          .examples = {{{"toy train from-scratch --steps 300 --lr 3e-3", "a small model on the built-in stories"},
+                        {"toy train from-scratch --corpus 'books/*.txt' --warmup-steps 100 --cosine --arch gpt2",
+                         "on your own texts, with a schedule"}}},
+          .run = run};
+}
+
+}  // namespace toy::cli

@@ -1,0 +1,160 @@
+// Gradients of attention: blocks of 64 keys against tiles of query rows, the weights computed again.
+#pragma once
+
+#include <omp.h>
+
+#include "toy/tensor/device/cpu/kernels/attention.h"
+#include "toy/tensor/device/cpu/kernels/gemm.h"
+
+namespace toy::cpu::TOY_LEVEL {
+
+/// One key/value head of one segment, and the memory it works in. Rows of `pad` floats end in zeros.
+struct HeadBackward {
+  const AttentionBackwardArgs& a;
+  const Segment& segment;
+  std::int64_t head, group, pad;
+  float *keys, *keys_turned, *values_turned, *dk, *dv;            // [64][pad], [d][64], [d][64], [64][pad], [64][pad]
+  float *q, *q_turned, *dy, *dy_turned, *dq;                      // [48][pad], [d][48], ...
+  float *p, *ds;                                                  // [48][64]
+  float* delta;                                                   // [48]: rowsum(dy y)
+  std::int64_t q_row(std::int64_t token, std::int64_t h) const {  // of the head's group
+    return ((segment.begin + token) * a.heads + head * group + h) * a.d;
+  }
+  std::int64_t kv_row(std::int64_t position) const { return ((segment.begin + position) * a.kv_heads + head) * a.d; }
+};
+
+inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment& segment, std::int64_t head,
+                                  float* memory) {
+  HeadBackward h{a,
+                 segment,
+                 head,
+                 a.heads / a.kv_heads,
+                 (a.d + lanes - 1) / lanes * lanes,
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {},
+                 {}};
+  const auto take = [&](std::int64_t n) {
+    float* here = memory;
+    memory += n;
+    return here;
+  };
+  for (float** buffer : {&h.keys, &h.keys_turned, &h.values_turned, &h.dk, &h.dv}) *buffer = take(block * h.pad);
+  for (float** buffer : {&h.q, &h.q_turned, &h.dy, &h.dy_turned, &h.dq}) *buffer = take(most_rows * h.pad);
+  for (float** buffer : {&h.p, &h.ds}) *buffer = take(most_rows * block);
+  h.delta = take(most_rows);
+  return h;
+}
+
+/// to [rows][pad] <- rows [rows][d], zeros beyond.
+inline void copy_padded(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t d, float* to,
+                        std::int64_t pad) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t i = 0; i < d; i += lanes)
+      store(to + r * pad + i, load_n(from + r * stride + i, min(lanes, d - i)));
+  }
+}
+
+inline float dot(const float* x, const float* y, std::int64_t n) {
+  vf s = {};
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) s = fma(load(x + i), load(y + i), s);
+  if (i < n) s = fma(load_part(x + i, n - i), load_part(y + i, n - i), s);
+  return sum(s);
+}
+
+/// p <- e^(scale s - largest) / sum where the row sees the position, else 0; ds <- p (dp - delta) scale.
+inline void weigh_row(const AttentionBackwardArgs& a, const float* softmax, std::int64_t seen, std::int64_t positions,
+                      float delta, float* p, float* ds) {
+  const vf scale = broadcast(a.scale), top = broadcast(softmax[0]), part_of_sum = broadcast(1.0f / softmax[1]);
+  for (std::int64_t j = 0; j < positions; j += lanes) {
+    vf weight = exp(load(p + j) * scale - top) * part_of_sum;
+    if (j + lanes > seen) weight = first_lanes(seen - j, weight, vf{});
+    store(p + j, weight);
+    store(ds + j, weight * (load(ds + j) - broadcast(delta)) * scale);
+  }
+}
+
+/// The query rows of tokens [t0, t0 + tokens) against the loaded block of keys, which begins at `first`.
+inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t tokens, std::int64_t h0,
+                          std::int64_t heads, std::int64_t first) {
+  const AttentionBackwardArgs& a = h.a;
+  const std::int64_t d = a.d, pad = h.pad, rows = tokens * heads, positions = min(block, t0 + tokens - first);
+  const std::int64_t wide = (positions + panel_width - 1) / panel_width * panel_width;
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    const std::int64_t from = h.q_row(t0 + t, h0), r = t * heads;
+    copy_padded(a.q + from, d, heads, d, h.q + r * pad, pad);
+    copy_padded(a.dy + from, d, heads, d, h.dy + r * pad, pad);
+    if (first > 0) copy_padded(a.dq + from, d, heads, d, h.dq + r * pad, pad);
+    for (std::int64_t i = 0; i < heads; ++i) h.delta[r + i] = dot(a.dy + from + i * d, a.y + from + i * d, d);
+  }
+  turn(h.q, pad, rows, d, h.q_turned, most_rows);
+  turn(h.dy, pad, rows, d, h.dy_turned, most_rows);
+  multiply_small<1>(h.q_turned, most_rows, h.keys_turned, block, rows, wide, d, h.p, block, false);
+  multiply_small<1>(h.dy_turned, most_rows, h.values_turned, block, rows, wide, d, h.ds, block, false);
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int64_t t = t0 + r / heads;
+    const float* softmax = a.softmax + h.q_row(t, h0 + r % heads) / d * 2;
+    weigh_row(a, softmax, t + 1 - first, wide, h.delta[r], h.p + r * block, h.ds + r * block);
+  }
+  multiply_small<1>(h.p, block, h.dy, pad, positions, pad, rows, h.dv, pad, true);
+  multiply_small<1>(h.ds, block, h.q, pad, positions, pad, rows, h.dk, pad, true);
+  multiply_small<static_cast<int>(block)>(h.ds, 1, h.keys, pad, rows, pad, positions, h.dq, pad, first > 0);
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    for (std::int64_t i = 0; i < heads; ++i) {
+      copy_few(a.dq + h.q_row(t0 + t, h0 + i), h.dq + (t * heads + i) * pad, d);
+    }
+  }
+}
+
+inline void backward_head(const HeadBackward& h) {
+  const AttentionBackwardArgs& a = h.a;
+  const std::int64_t d = a.d, pad = h.pad, step = a.kv_heads * d, count = h.segment.count;
+  const std::int64_t heads = min(h.group, most_rows), tokens = most_rows / heads;
+  for (std::int64_t first = 0; first < count; first += block) {
+    const std::int64_t positions = min(block, count - first);
+    __builtin_memset(h.keys_turned, 0, static_cast<std::size_t>(4 * d * block));
+    __builtin_memset(h.values_turned, 0, static_cast<std::size_t>(4 * d * block));
+    copy_padded(a.k + h.kv_row(first), step, positions, d, h.keys, pad);
+    turn(a.k + h.kv_row(first), step, positions, d, h.keys_turned, block);
+    turn(a.v + h.kv_row(first), step, positions, d, h.values_turned, block);
+    __builtin_memset(h.dk, 0, static_cast<std::size_t>(4 * positions * pad));
+    __builtin_memset(h.dv, 0, static_cast<std::size_t>(4 * positions * pad));
+    for (std::int64_t t0 = first; t0 < count; t0 += tokens) {
+      for (std::int64_t h0 = 0; h0 < h.group; h0 += heads) {
+        backward_tile(h, t0, min(tokens, count - t0), h0, min(heads, h.group - h0), first);
+      }
+    }
+    for (std::int64_t j = 0; j < positions; ++j) {
+      copy_few(a.dk + h.kv_row(first + j), h.dk + j * pad, d);
+      copy_few(a.dv + h.kv_row(first + j), h.dv + j * pad, d);
+    }
+  }
+}
+
+inline void attention_backward(const AttentionBackwardArgs& a, const Team& team) {
+  const std::int64_t units = static_cast<std::int64_t>(a.segments.size()) * a.kv_heads;
+  std::int64_t work = 0;
+  for (std::size_t s = 0; s < a.segments.size(); ++s) {
+    const std::int64_t n = a.segments.data()[s].count;
+    work += n * n * a.heads * a.d;
+  }
+  const int threads = work < 16384 ? 1 : team.threads;
+  Pieces own(units, threads);
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  own.work([&](std::int64_t unit) {
+    float* memory = a.scratch + omp_get_thread_num() * attention_backward_scratch(a.d);
+    backward_head(head_backward(a, a.segments.data()[unit / a.kv_heads], unit % a.kv_heads, memory));
+  });
+}
+
+}  // namespace toy::cpu::TOY_LEVEL

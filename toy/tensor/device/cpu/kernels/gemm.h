@@ -1,0 +1,433 @@
+// Products of two matrices that both change from call to call: packed on the way, piece by piece.
+// Each c[m, n] is one lane of one accumulator that takes k in ascending order; nothing else changes its bytes.
+#pragma once
+
+#include <type_traits>
+#include <utility>
+
+#include "toy/tensor/device/cpu/kernels/math.h"
+#include "toy/tensor/device/cpu/kernels/panels.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
+
+namespace toy::cpu::TOY_LEVEL {
+
+/// c [M, N] = a [M, K] b [K, N] + bias, or c + a b where `add`. Strides in floats; of each pair one is 1.
+struct Product {
+  const float* a;
+  std::int64_t a_m, a_k;
+  const float* b;
+  std::int64_t b_k, b_n;
+  float* c;
+  std::int64_t c_m;
+  std::int64_t M, N, K;
+  bool add = false;
+  const float* bias = nullptr;
+  float* panels = nullptr;  // b packed: [panel][cells of K][panel_width]
+
+  std::int64_t panel_count() const { return (N + panel_width - 1) / panel_width; }
+};
+
+/// A cell is 32 bits of a packed factor: one float, or two neighbours in k as bfloats, the first in the low half.
+struct Singles {
+  static constexpr int per_cell = 1;
+  static vf multiply(vf sum, vf w, vf x) { return fma(x, w, sum); }
+};
+struct Pairs {
+  static constexpr int per_cell = 2;
+  static vf multiply(vf sum, vf w, vf x) { return dot_pairs(sum, w, x); }
+};
+/// Pairs on a processor that multiplies them in one instruction; the same bytes.
+struct FastPairs {
+  static constexpr int per_cell = 2;
+  static vf multiply(vf sum, vf w, vf x) { return dot_pairs_fast(sum, w, x); }
+};
+
+template <class Cell>
+std::int64_t cells_of(std::int64_t K) {
+  return (K + Cell::per_cell - 1) / Cell::per_cell;
+}
+
+inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;  // rows of c whose sums stay in registers
+inline constexpr std::int64_t block_height = 16 * tile_height;   // rows of a that are packed together
+inline constexpr std::int64_t block_depth = 512;                 // cells of k that are packed together
+
+/// to[c][r] = from[r][c] for 4 x 4 floats.
+inline void turn_quad(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) {
+  quarter r[4];
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(&r[i], from + i * from_stride, 16);
+  const quarter low01 = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5);
+  const quarter high01 = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7);
+  const quarter low23 = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
+  const quarter high23 = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);
+  const quarter turned[4] = {
+      __builtin_shufflevector(low01, low23, 0, 1, 4, 5), __builtin_shufflevector(low01, low23, 2, 3, 6, 7),
+      __builtin_shufflevector(high01, high23, 0, 1, 4, 5), __builtin_shufflevector(high01, high23, 2, 3, 6, 7)};
+  for (int i = 0; i < 4; ++i) __builtin_memcpy(to + i * to_stride, &turned[i], 16);
+}
+
+/// to [columns][width] <- from [rows][columns], rows <= width; what is beyond `rows` stays as it is.
+inline void turn(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns, float* to,
+                 std::int64_t width) {
+  std::int64_t r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    std::int64_t k = 0;
+    for (; k + 4 <= columns; k += 4) turn_quad(from + r * stride + k, stride, to + k * width + r, width);
+    for (; k < columns; ++k) {
+      for (int i = 0; i < 4; ++i) to[k * width + r + i] = from[(r + i) * stride + k];
+    }
+  }
+  for (; r < rows; ++r) {
+    for (std::int64_t k = 0; k < columns; ++k) to[k * width + r] = from[r * stride + k];
+  }
+}
+
+typedef std::uint32_t quarter_bits __attribute__((vector_size(16)));
+
+/// Cells of 4 columns from two rows.
+inline quarter pair_rows(quarter low, quarter high) {
+  const quarter_bits l = round_to_bfloat(reinterpret_cast<quarter_bits>(low)) >> 16;
+  return reinterpret_cast<quarter>(l | (round_to_bfloat(reinterpret_cast<quarter_bits>(high)) & 0xFFFF0000u));
+}
+
+#if TOY_VECTOR_BYTES > 16
+/// Cells of a vector of columns.
+inline vf pair_rows(vf low, vf high) {
+  const vu l = round_to_bfloat(reinterpret_cast<vu>(low)) >> 16;
+  return reinterpret_cast<vf>(l | (round_to_bfloat(reinterpret_cast<vu>(high)) & 0xFFFF0000u));
+}
+#endif
+
+inline float pair_of(float low, float high) { return pair_rows(quarter{low}, quarter{high})[0]; }
+
+/// to [cells of K][width] <- rows [K][n] that lie `stride` apart, n <= width.
+template <class Cell, int width>
+void pack_along(const float* from, std::int64_t stride, std::int64_t K, std::int64_t n, float* to) {
+  typedef float zeros_type __attribute__((vector_size(16)));
+  const zeros_type zeros[width / 4 + 1] = {};
+  for (std::int64_t k = 0; k < K; k += Cell::per_cell, to += width) {
+    const float* row = from + k * stride;
+    if constexpr (Cell::per_cell == 1) {
+      if (n == width) {
+        __builtin_memcpy(to, row, 4 * width);
+      } else {
+        for (std::int64_t i = 0; i < n; ++i) to[i] = row[i];
+      }
+    } else {
+      const float* next = k + 1 < K ? row + stride : reinterpret_cast<const float*>(zeros);
+      using V = std::conditional_t<width % lanes == 0, vf, quarter>;
+      constexpr int step = sizeof(V) / 4;
+      std::int64_t i = 0;
+      for (; i + step <= n; i += step) {
+        V low, high;
+        __builtin_memcpy(&low, row + i, sizeof low);
+        __builtin_memcpy(&high, next + i, sizeof high);
+        low = pair_rows(low, high);
+        __builtin_memcpy(to + i, &low, sizeof low);
+      }
+      for (; i < n; ++i) to[i] = pair_of(row[i], next[i]);
+    }
+  }
+}
+
+/// Cells of neighbours: those of `first`, then those of `second`.
+template <int... lane>
+vf pair_neighbours(vf first, vf second, std::integer_sequence<int, lane...>) {
+  return pair_rows(__builtin_shufflevector(first, second, (2 * lane)...),
+                   __builtin_shufflevector(first, second, (2 * lane + 1)...));
+}
+
+/// cells [cells of K] <- one row of K floats.
+inline void pair_row(const float* row, std::int64_t K, float* cells) {
+  std::int64_t k = 0;
+  for (; k + 2 * lanes <= K; k += 2 * lanes) {
+    store(cells + k / 2,
+          pair_neighbours(load(row + k), load(row + k + lanes), std::make_integer_sequence<int, lanes>()));
+  }
+  for (; k < K; k += 2) cells[k / 2] = pair_of(row[k], k + 1 < K ? row[k + 1] : 0.0f);
+}
+
+/// to [cells of K][width] <- rows [n][K] that lie `stride` apart, n <= width.
+template <class Cell>
+void pack_across(const float* from, std::int64_t stride, std::int64_t n, std::int64_t K, float* to,
+                 std::int64_t width) {
+  if constexpr (Cell::per_cell == 1) {
+    turn(from, stride, n, K, to, width);
+  } else {
+    constexpr std::int64_t most = 256;  // cells at a time
+    float cells[4 * most];
+    for (std::int64_t k = 0; k < K; k += 2 * most) {
+      const std::int64_t here = min(2 * most, K - k);
+      for (std::int64_t r = 0; r < n; r += 4) {
+        const std::int64_t rows = min(4, n - r);
+        for (std::int64_t i = 0; i < rows; ++i) pair_row(from + (r + i) * stride + k, here, cells + i * most);
+        turn(cells, most, rows, (here + 1) / 2, to + k / 2 * width + r, width);
+      }
+    }
+  }
+}
+
+/// Rows `rows` and the cells `depth` of a as [cell][tile_height].
+template <class Cell>
+void pack_a(const Product& p, Range rows, Range depth, float* to) {
+  const std::int64_t k = depth.begin * Cell::per_cell, n = rows.end - rows.begin;
+  const std::int64_t K = min(p.K, depth.end * Cell::per_cell) - k;
+  const float* from = p.a + rows.begin * p.a_m + k * p.a_k;
+  if (p.a_m == 1) return pack_along<Cell, tile_height>(from, p.a_k, K, n, to);
+  pack_across<Cell>(from, p.a_m, n, K, to, tile_height);
+}
+
+/// One panel of b; zeros beyond the last column.
+template <class Cell>
+void pack_panel(const Product& p, std::int64_t panel) {
+  const std::int64_t cells = cells_of<Cell>(p.K), column = panel * panel_width, n = min(panel_width, p.N - column);
+  float* to = p.panels + panel * cells * panel_width;
+  const float* from = p.b + column * p.b_n;
+  if (n < panel_width) __builtin_memset(to, 0, static_cast<std::size_t>(4 * cells * panel_width));
+  if (p.b_n == 1) return pack_along<Cell, panel_width>(from, p.b_k, p.K, n, to);
+  pack_across<Cell>(from, p.b_n, n, p.K, to, panel_width);
+}
+
+/// One tile: rows of a [cell][a_k], columns of one panel of b [cell][b_k].
+struct PackedTile {
+  const float* a;
+  std::int64_t a_k;
+  const float* b;
+  std::int64_t b_k;
+  std::int64_t cells;
+  float* c;
+  std::int64_t c_m;
+  bool add;
+  const float* bias;  // or null
+};
+
+/// c [R][V * lanes] = a b + bias, or c + a b + bias. Row r of a lies a_m further.
+template <class Cell, int R, int a_m, int V>
+void multiply_packed(const PackedTile& t) {
+  vf sum[R][V];
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      float* c = t.c + r * t.c_m + v * lanes;
+      if (!t.add) __builtin_prefetch(c, 1);  // it is there when the sums are
+      sum[r][v] = t.add ? load(c) : vf{};
+    }
+  }
+  const float *a = t.a, *b = t.b;
+  for (std::int64_t k = 0; k < t.cells; ++k, a += t.a_k, b += t.b_k) {
+    vf w[V];
+    for (int v = 0; v < V; ++v) w[v] = load(b + v * lanes);
+    for (int r = 0; r < R; ++r) {
+      const vf x = broadcast_cell(a + r * a_m);
+      for (int v = 0; v < V; ++v) sum[r][v] = Cell::multiply(sum[r][v], w[v], x);
+    }
+  }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) {
+      store(t.c + r * t.c_m + v * lanes, t.bias == nullptr ? sum[r][v] : sum[r][v] + load(t.bias + v * lanes));
+    }
+  }
+}
+
+using PackedTileFunction = void (*)(const PackedTile&);
+
+template <class Cell, int a_m = 1, int V = vectors>
+PackedTileFunction packed_tile(std::int64_t rows) {
+  constexpr PackedTileFunction functions[] = {
+    &multiply_packed<Cell, 1, a_m, V>,
+    &multiply_packed<Cell, 2, a_m, V>,
+    &multiply_packed<Cell, 3, a_m, V>,
+    &multiply_packed<Cell, 4, a_m, V>,
+    &multiply_packed<Cell, 5, a_m, V>,
+    &multiply_packed<Cell, 6, a_m, V>,
+#if TOY_VECTOR_BYTES == 64
+    &multiply_packed<Cell, 7, a_m, V>,
+    &multiply_packed<Cell, 8, a_m, V>,
+    &multiply_packed<Cell, 9, a_m, V>,
+    &multiply_packed<Cell, 10, a_m, V>,
+    &multiply_packed<Cell, 11, a_m, V>,
+    &multiply_packed<Cell, 12, a_m, V>,
+#endif
+  };
+  return functions[rows - 1];
+}
+
+/// The same for M rows and N columns of floats, N a multiple of lanes; everything in the cache.
+template <int a_m>
+void multiply_small(const float* a, std::int64_t a_k, const float* b, std::int64_t b_k, std::int64_t M, std::int64_t N,
+                    std::int64_t K, float* c, std::int64_t c_m, bool add) {
+  for (std::int64_t n = 0; n < N; n += panel_width) {
+    for (std::int64_t r = 0; r < M; r += tile_height) {
+      const std::int64_t R = min(tile_height, M - r);
+      const auto tile = N - n < panel_width ? packed_tile<Singles, a_m, 1>(R) : packed_tile<Singles, a_m>(R);
+      tile({a + r * a_m, a_k, b + n, b_k, K, c + r * c_m + n, c_m, add, nullptr});
+    }
+  }
+}
+
+/// One tile of a panel whose last columns do not exist: through a buffer, so that nothing is written beside c.
+template <class Cell>
+void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns) {
+  float part[tile_height * panel_width] = {}, bias[panel_width] = {};
+  const auto bytes = static_cast<std::size_t>(4 * columns);
+  float* c = t.c;
+  const std::int64_t c_m = t.c_m;
+  for (std::int64_t r = 0; r < rows && t.add; ++r) __builtin_memcpy(part + r * panel_width, c + r * c_m, bytes);
+  if (t.bias != nullptr) __builtin_memcpy(bias, t.bias, bytes);
+  t.c = part;
+  t.c_m = panel_width;
+  t.bias = t.bias != nullptr ? bias : nullptr;
+  (columns <= lanes ? packed_tile<Cell, 1, 1>(rows) : packed_tile<Cell>(rows))(t);
+  for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(c + r * c_m, part + r * panel_width, bytes);
+}
+
+/// Memory for rows of a.
+struct PackedBlock {
+  alignas(64) float cells[block_height * block_depth];
+};
+
+/// Rows of c, at most block_height, for some panels of packed b; one slice of k.
+template <class Cell>
+void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+  const std::int64_t cells = cells_of<Cell>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
+  for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
+    const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
+    const float* b = p.panels + (panel * cells + depth.begin) * panel_width;
+    const float* bias = p.bias != nullptr && depth.end == cells ? p.bias + n : nullptr;
+    for (std::int64_t r = 0; r < M; r += tile_height) {
+      const std::int64_t R = min(tile_height, M - r);
+      const PackedTile tile{
+          a.cells + r * K,          tile_height, b, panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
+          p.add || depth.begin > 0, bias};
+      if (columns < panel_width) {
+        multiply_edge<Cell>(tile, R, columns);
+      } else {
+        packed_tile<Cell>(R)(tile);
+      }
+    }
+  }
+}
+
+/// f(slice of the cells of K), in order.
+template <class Cell, class F>
+void for_slices(std::int64_t K, const F& f) {
+  const std::int64_t cells = cells_of<Cell>(K), slices = max(1, (cells + block_depth - 1) / block_depth);
+  for (std::int64_t slice = 0; slice < slices; ++slice) f(part(cells, slice, slices));
+}
+
+template <class Cell>
+void pack_block(const Product& p, Range rows, Range depth, PackedBlock& a) {
+  const std::int64_t K = depth.end - depth.begin;
+  for (std::int64_t r = rows.begin; r < rows.end; r += tile_height) {
+    pack_a<Cell>(p, {r, min(rows.end, r + tile_height)}, depth, a.cells + (r - rows.begin) * K);
+  }
+}
+
+/// Products that follow each other piece by piece: they share c and add up in it, or share a (and M and K).
+struct Chain {
+  const Product* products;
+  std::int64_t count;
+  bool share_a;
+  std::int64_t blocks = 0, groups = 0;  // how c is cut: rows, and panels of columns
+
+  std::int64_t tiles() const { return (products[0].M + tile_height - 1) / tile_height; }
+  std::int64_t pieces() const { return blocks * groups; }
+};
+
+/// Cuts c into at least `pieces` pieces, if it is large enough: rows first, as a is packed for each piece. The cut
+/// changes no byte.
+inline void cut(Chain& chain, std::int64_t pieces) {
+  const std::int64_t least = (chain.products[0].M + block_height - 1) / block_height;
+  if (least == 0) return;
+  chain.blocks = min(chain.tiles(), max(least, pieces));
+  const std::int64_t most = chain.share_a ? 1 : chain.products[0].panel_count();
+  chain.groups = max(1, min(most, (pieces + chain.blocks - 1) / chain.blocks));
+}
+
+/// Piece i of a chain; all tiles but the last are whole.
+template <class Cell>
+void multiply_piece(const Chain& chain, std::int64_t i) {
+  PackedBlock a;
+  const Range tiles = part(chain.tiles(), i / chain.groups, chain.blocks);
+  const Range rows{tiles.begin * tile_height, min(chain.products[0].M, tiles.end * tile_height)};
+  const auto panels = [&](const Product& p) { return part(p.panel_count(), i % chain.groups, chain.groups); };
+  if (chain.share_a) {
+    for_slices<Cell>(chain.products[0].K, [&](Range depth) {
+      pack_block<Cell>(chain.products[0], rows, depth, a);
+      for (std::int64_t j = 0; j < chain.count; ++j) {
+        multiply_slice<Cell>(chain.products[j], rows, panels(chain.products[j]), depth, a);
+      }
+    });
+    return;
+  }
+  for (std::int64_t j = 0; j < chain.count; ++j) {
+    const Product& p = chain.products[j];
+    for_slices<Cell>(p.K, [&](Range depth) {
+      pack_block<Cell>(p, rows, depth, a);
+      multiply_slice<Cell>(p, rows, panels(p), depth, a);
+    });
+  }
+}
+
+/// Several chains in one region: first all panels of b are packed (once where products share them), then the pieces of
+/// chains [0, first) by the threads that have their rows, and of the others by whoever comes; then `others(i)`.
+struct ProductPlan {
+  static constexpr int most = 9;
+  Product products[most];
+  Chain chains[most];
+  int product_count = 0, chain_count = 0, first = 0;
+  const Product* packed[most];  // products whose b is packed
+  int packed_count = 0;
+  std::int64_t operations = 0;
+};
+
+/// Has b of a product packed into `memory`, which moves on, unless it is there already.
+inline void pack_later(ProductPlan& plan, Product& p, float*& memory, bool packed = false) {
+  p.panels = memory;
+  memory += p.panel_count() * panel_width * p.K;  // enough for any cells
+  if (packed) return;
+  plan.packed[plan.packed_count++] = &p;
+}
+
+inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t count, bool share_a,
+                      std::int64_t threads) {
+  Chain& chain = plan.chains[plan.chain_count++] = {products, count, share_a};
+  cut(chain, threads == 1 ? 1 : 2 * threads);
+  for (std::int64_t i = 0; i < count; ++i) plan.operations += products[i].M * products[i].N * products[i].K;
+}
+
+template <class Cell, class Others>
+void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others) {
+  std::int64_t panels = 0, own = 0, rest = other_count;
+  for (int i = 0; i < plan.packed_count; ++i) panels += plan.packed[i]->panel_count();
+  for (int c = 0; c < plan.chain_count; ++c) (c < plan.first ? own : rest) += plan.chains[c].pieces();
+  Pieces packing(panels, threads), first(own, threads), last(rest, threads);
+  const auto multiply = [&](int c, std::int64_t i) {
+    for (; c < plan.chain_count && i >= plan.chains[c].pieces(); ++c) i -= plan.chains[c].pieces();
+    if (c < plan.chain_count) {
+      multiply_piece<Cell>(plan.chains[c], i);
+    } else {
+      others(i);
+    }
+  };
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    packing.work([&](std::int64_t i) {
+      int p = 0;
+      for (; i >= plan.packed[p]->panel_count(); ++p) i -= plan.packed[p]->panel_count();
+      pack_panel<Cell>(*plan.packed[p], i);
+    });
+#pragma omp barrier
+    first.work([&](std::int64_t i) { multiply(0, i); });
+    last.work([&](std::int64_t i) { multiply(plan.first, i); });
+  }
+}
+
+/// The same in the precision asked for.
+template <class Others>
+void run_plan(const ProductPlan& plan, Precision precision, int threads, std::int64_t other_count,
+              const Others& others) {
+  if (precision == Precision::f32) return run_plan<Singles>(plan, threads, other_count, others);
+  if (has_dot_pairs()) return run_plan<FastPairs>(plan, threads, other_count, others);
+  run_plan<Pairs>(plan, threads, other_count, others);
+}
+
+}  // namespace toy::cpu::TOY_LEVEL

@@ -1,0 +1,275 @@
+#include "toy/train/checkpoint.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+
+#include "toy/io/gguf.h"
+#include "toy/io/quote.h"
+#include "toy/models/load.h"
+#include "toy/models/save.h"
+
+namespace toy {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+
+constexpr std::string_view schema = "toy/checkpoint-v1";
+constexpr const char* shuffle_name = "data.shuffle";
+
+std::uint64_t hash_of(std::span<const std::byte> bytes) {
+  std::uint64_t hash = 0xCBF29CE484222325U;
+  for (const std::byte b : bytes) hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001B3U;
+  return hash;
+}
+
+HashedFile hashed(const fs::path& run, const fs::path& relative) {
+  const auto map = map_file(run / relative);
+  return {relative, map->bytes().size(), hash_of(map->bytes())};
+}
+
+fs::path weights_path(std::int64_t step) { return fs::path("weights") / fmt::format("step-{}.gguf", step); }
+fs::path state_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.gguf", step); }
+fs::path sidecar_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.json", step); }
+
+void save_state(const fs::path& path, const Training& training, const FileCalls& calls) {
+  Metadata metadata;
+  metadata.set("general.type", "toy-training-state");
+  metadata.set("toy.step", static_cast<std::uint64_t>(training.steps()));
+  std::vector<TensorSource> tensors;
+  const std::vector<Parameter> moments = training.optimizer().state();
+  for (const Parameter& m : moments) {
+    tensors.push_back({m.name, m.value.shape(), m.value.dtype(),
+                       std::span<const std::byte>(m.value.raw(), static_cast<std::size_t>(m.value.bytes()))});
+  }
+  const auto& shuffle = training.windows().state().shuffle;
+  tensors.push_back(
+      {shuffle_name, {static_cast<std::int64_t>(shuffle.size())}, DType::I32, std::as_bytes(std::span(shuffle))});
+  write_gguf(path, metadata, tensors, {}, calls);
+}
+
+/// A member of a JSON object; errors name it.
+template <class T>
+T member(const Json& json, const char* key, const std::string& name) {
+  const auto found = json.find(key);
+  if (found == json.end()) fail("{}: '{}' is missing", name, key);
+  constexpr bool text = std::is_same_v<T, std::string>, whole = std::is_integral_v<T>;
+  const bool fits = text ? found->is_string() : whole ? found->is_number_integer() : found->is_number();
+  if (!fits) {
+    fail("{}: '{}': expected {}, found {}", name, key,
+         text    ? "a text"
+         : whole ? "a whole number"
+                 : "a number",
+         found->type_name());
+  }
+  if constexpr (std::is_integral_v<T>) {
+    if (found->is_number_unsigned() ? found->template get<std::uint64_t>() > INT64_MAX
+                                    : found->template get<std::int64_t>() < 0) {
+      fail("{}: '{}': expected 0 to {}, found {}", name, key, INT64_MAX, found->dump());
+    }
+  }
+  return found->template get<T>();
+}
+
+HashedFile file_of(const Json& json, const char* key, const std::string& name) {
+  const auto found = json.find(key);
+  if (found == json.end() || !found->is_object()) fail("{}: '{}': expected an object", name, key);
+  HashedFile file;
+  file.path = member<std::string>(*found, "file", name);
+  file.bytes = static_cast<std::uint64_t>(member<std::int64_t>(*found, "bytes", name));
+  const auto hash = member<std::string>(*found, "fnv1a64", name);
+  const auto [end, error] = std::from_chars(hash.data(), hash.data() + hash.size(), file.hash, 16);
+  if (error != std::errc() || end != hash.data() + hash.size()) {
+    fail("{}: '{}': expected 16 hexadecimal digits, found {}", name, key, in_quotes(hash));
+  }
+  const bool inside = file.path.is_relative() && std::ranges::find(file.path, fs::path("..")) == file.path.end();
+  if (!inside) fail("{}: '{}': {} is outside the run", name, key, in_quotes(file.path.string()));
+  return file;
+}
+
+Json json_of(const HashedFile& file) {
+  return {{"file", file.path.generic_string()}, {"bytes", file.bytes}, {"fnv1a64", fmt::format("{:016x}", file.hash)}};
+}
+
+Json json_of(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+std::optional<double> optional_number(const Json& json, const char* key, const std::string& name) {
+  if (!json.contains(key) || json.at(key).is_null()) return std::nullopt;
+  return member<double>(json, key, name);
+}
+
+void check_file(const fs::path& run, const HashedFile& expected) {
+  const HashedFile found = hashed(run, expected.path);
+  if (found.bytes != expected.bytes) {
+    fail("{}: expected {} bytes, found {}", shown(run / expected.path), expected.bytes, found.bytes);
+  }
+  if (found.hash != expected.hash) fail("{}: its bytes have changed since it was saved", shown(run / expected.path));
+}
+
+void restore_moments(const GgufFile& file, const Optimizer& optimizer) {
+  const std::vector<Parameter> moments = optimizer.state();
+  for (const Parameter& m : moments) {
+    const TensorInfo* tensor = file.find(m.name);
+    if (tensor == nullptr) fail("{}: tensor {} is missing", file.path().string(), m.name);
+    if (tensor->shape != m.value.shape() || tensor->dtype != m.value.dtype()) {
+      fail("{}: tensor {}: expected {} {}, found {} {}", file.path().string(), m.name, name(m.value.dtype()),
+           m.value.shape().str(), name(tensor->dtype), tensor->shape.str());
+    }
+    std::ranges::copy(file.data(*tensor), m.value.raw());
+  }
+}
+
+std::vector<std::int32_t> read_shuffle(const GgufFile& file) {
+  const TensorInfo* tensor = file.find(shuffle_name);
+  if (tensor == nullptr || tensor->dtype != DType::I32) {
+    fail("{}: tensor {} is missing", file.path().string(), shuffle_name);
+  }
+  std::vector<std::int32_t> shuffle(static_cast<std::size_t>(tensor->shape.elements()));
+  const auto bytes = file.data(*tensor);
+  if (!bytes.empty()) std::memcpy(shuffle.data(), bytes.data(), bytes.size());
+  return shuffle;
+}
+
+}  // namespace
+
+std::string checkpoint_text(const Checkpoint& c) {
+  const Json json{{"schema", schema},
+                  {"step", c.step},
+                  {"weights", json_of(c.weights)},
+                  {"state", json_of(c.state)},
+                  {"log_bytes", c.log_bytes},
+                  {"data", {{"epoch", c.epoch}, {"position", c.position}, {"offset", c.offset}}},
+                  {"monitor", {{"loss_sum", c.loss_sum}, {"loss_count", c.loss_count}}},
+                  {"validation_loss", json_of(c.validation_loss)},
+                  {"best", {{"step", c.best_step}, {"validation_loss", json_of(c.best_loss)}}}};
+  return json.dump(2) + "\n";
+}
+
+Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
+  constexpr std::size_t most = 1 << 16;
+  if (text.size() > most) fail("{}: {} bytes are more than any checkpoint's sidecar", name, text.size());
+  int depth = 0;
+  const Json json = Json::parse(
+      text,
+      [&](int d, Json::parse_event_t, Json&) {
+        depth = std::max(depth, d);
+        return d < 8;
+      },
+      false);
+  if (json.is_discarded() || !json.is_object() || depth >= 8) fail("{}: is no JSON object", name);
+  if (const auto found = member<std::string>(json, "schema", name); found != schema) {
+    fail("{}: expected schema {}, found {}", name, schema, in_quotes(found));
+  }
+  const auto part = [&](const char* key) -> const Json& {
+    const auto found = json.find(key);
+    if (found == json.end() || !found->is_object()) fail("{}: '{}': expected an object", name, key);
+    return *found;
+  };
+  Checkpoint c;
+  c.step = member<std::int64_t>(json, "step", name);
+  c.weights = file_of(json, "weights", name);
+  c.state = file_of(json, "state", name);
+  c.log_bytes = static_cast<std::uint64_t>(member<std::int64_t>(json, "log_bytes", name));
+  c.epoch = member<std::int64_t>(part("data"), "epoch", name);
+  c.position = member<std::int64_t>(part("data"), "position", name);
+  c.offset = member<std::int64_t>(part("data"), "offset", name);
+  c.loss_sum = member<double>(part("monitor"), "loss_sum", name);
+  c.loss_count = member<std::int64_t>(part("monitor"), "loss_count", name);
+  c.validation_loss = optional_number(json, "validation_loss", name);
+  c.best_step = member<std::int64_t>(part("best"), "step", name);
+  c.best_loss = optional_number(part("best"), "validation_loss", name);
+  return c;
+}
+
+void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c, const FileCalls& calls) {
+  c.step = training.steps();
+  fs::create_directories(run / "weights");
+  fs::create_directories(run / "state");
+  save_model(run / weights_path(c.step), training.model(), training.metadata(), DType::F32, calls);
+  save_state(run / state_path(c.step), training, calls);
+  c.weights = hashed(run, weights_path(c.step));
+  c.state = hashed(run, state_path(c.step));
+  const auto& windows = training.windows().state();
+  c.epoch = windows.epoch;
+  c.position = windows.position;
+  c.offset = windows.offset;
+  write_atomically(
+      run / sidecar_path(c.step), [&](ByteSink& sink) { sink.text(checkpoint_text(c)); }, calls);
+}
+
+std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {
+  std::vector<std::int64_t> steps;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(run / "state", error)) {
+    const std::string file = entry.path().filename().string();
+    if (!file.starts_with("step-") || !file.ends_with(".json")) continue;
+    std::int64_t step = 0;
+    const char* end = file.data() + file.size() - 5;
+    const auto [rest, wrong] = std::from_chars(file.data() + 5, end, step);
+    if (wrong == std::errc() && rest == end && step >= 0) steps.push_back(step);
+  }
+  std::ranges::sort(steps);
+  return steps;
+}
+
+void prune_checkpoints(const fs::path& run, std::int64_t keep, std::int64_t best_step) {
+  std::vector<std::int64_t> steps = checkpoint_steps(run);
+  const auto newest = std::max<std::int64_t>(keep, 1);
+  for (std::int64_t i = 0; i + newest < static_cast<std::int64_t>(steps.size()); ++i) {
+    const std::int64_t step = steps[static_cast<std::size_t>(i)];
+    if (step == best_step) continue;
+    // The sidecar first: without it the step does not exist.
+    std::error_code ignored;
+    fs::remove(run / sidecar_path(step), ignored);
+    fs::remove(run / state_path(step), ignored);
+    fs::remove(run / weights_path(step), ignored);
+  }
+}
+
+Checkpoint open_checkpoint(const fs::path& run, std::int64_t step) {
+  const fs::path path = run / sidecar_path(step);
+  const auto map = map_file(path);
+  const std::string_view text(reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size());
+  Checkpoint c = parse_checkpoint(text, shown(path));
+  if (c.step != step) fail("{}: expected step {}, found {}", shown(path), step, c.step);
+  check_file(run, c.weights);
+  check_file(run, c.state);
+  return c;
+}
+
+FoundCheckpoint newest_checkpoint(const fs::path& run) {
+  FoundCheckpoint found;
+  std::vector<std::int64_t> steps = checkpoint_steps(run);
+  for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
+    try {
+      found.checkpoint = open_checkpoint(run, *step);
+      return found;
+    } catch (const Error& error) {
+      found.skipped.emplace_back(error.what());
+    }
+  }
+  fail("{}: no complete checkpoint{}{}", shown(run), found.skipped.empty() ? "" : ": ",
+       found.skipped.empty() ? "" : found.skipped.front());
+}
+
+Training restore_training(const fs::path& run, const Checkpoint& c, Device& device, TokenData tokens,
+                          const TrainingOptions& options) {
+  const GgufFile weights = GgufFile::open(run / c.weights.path);
+  auto model = load_model(weights, device, Use::training);
+  const std::int64_t context = model->sizes().context;
+  Training training(
+      {&device, weights.metadata(), std::move(model), Tokenizer::from_metadata(weights.metadata()), std::move(tokens)},
+      context, options);
+  const GgufFile state = GgufFile::open(run / c.state.path);
+  restore_moments(state, training.optimizer());
+  training.optimizer().resume(c.step);
+  training.windows().restore({c.epoch, c.position, c.offset, read_shuffle(state)});
+  return training;
+}
+
+}  // namespace toy

@@ -1,0 +1,66 @@
+// Saving a training and going on with it as if nothing had happened.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "toy/io/file_calls.h"
+#include "toy/train/training.h"
+
+namespace toy {
+
+/// A file of a checkpoint, its length and its hash (FNV-1a, 64 bits).
+struct HashedFile {
+  std::filesystem::path path;  // relative to the run's folder
+  std::uint64_t bytes = 0;
+  std::uint64_t hash = 0;
+};
+
+/// The sidecar `state/step-N.json`. It is written last: it alone makes step N exist.
+struct Checkpoint {
+  std::int64_t step = 0;
+  HashedFile weights;                                // weights/step-N.gguf: the model, for any reader of GGUF
+  HashedFile state;                                  // state/step-N.gguf: the moments of the optimizer and the shuffle
+  std::uint64_t log_bytes = 0;                       // of events.jsonl at this step
+  std::int64_t epoch = 0, position = 0, offset = 0;  // of the windows
+  double loss_sum = 0;                               // since the last evaluation, for the divergence monitor
+  std::int64_t loss_count = 0;
+  std::optional<double> validation_loss;
+  std::optional<double> best_loss;  // smallest validation loss of a checkpoint so far
+  std::int64_t best_step = 0;
+};
+
+/// The sidecar as text and back. Errors: what is missing or of the wrong type, named.
+std::string checkpoint_text(const Checkpoint& checkpoint);
+Checkpoint parse_checkpoint(std::string_view text, const std::string& name);
+
+/// Writes weights, state, and then the sidecar, each whole or not at all. Fills in files, hashes and the windows; `c`
+/// says the rest. The checkpoints before stay as they are. Errors: the disk.
+void save_checkpoint(const std::filesystem::path& run, const Training& training, Checkpoint c,
+                     const FileCalls& calls = {});
+
+/// Removes all checkpoints but the newest `keep`, and the best one.
+void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::int64_t best_step);
+
+/// Steps of the run's sidecars, ascending.
+std::vector<std::int64_t> checkpoint_steps(const std::filesystem::path& run);
+
+/// Reads the sidecar of a step, and checks that its files are there with the right length and hash.
+Checkpoint open_checkpoint(const std::filesystem::path& run, std::int64_t step);
+
+struct FoundCheckpoint {
+  Checkpoint checkpoint;
+  std::vector<std::string> skipped;  // newer ones that are damaged, and why
+};
+/// The newest complete checkpoint. Errors: there is none.
+FoundCheckpoint newest_checkpoint(const std::filesystem::path& run);
+
+/// The training at a checkpoint: its model and vocabulary from the weights, its data from `tokens`.
+Training restore_training(const std::filesystem::path& run, const Checkpoint& checkpoint, Device& device,
+                          TokenData tokens, const TrainingOptions& options);
+
+}  // namespace toy

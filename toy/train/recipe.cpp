@@ -1,0 +1,63 @@
+#include "toy/train/recipe.h"
+
+#include "toy/io/gguf.h"
+#include "toy/text/train_bpe.h"
+#include "toy/train/estimate.h"
+
+namespace toy {
+
+namespace {
+
+TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::filesystem::path& path,
+                 const FromScratch::Progress& progress) {
+  std::int64_t done = 0;
+  const auto all = static_cast<std::int64_t>(corpus.documents().size());
+  auto bytes =
+      encode_documents(tokenizer, corpus.documents(), [&] { return progress && !progress("corpus", done++, all); });
+  if (path.empty()) {
+    return TokenData::over(std::make_shared<const std::vector<std::byte>>(std::move(bytes)), corpus.description());
+  }
+  write_atomically(path, [&](ByteSink& sink) { sink.write(bytes); });
+  return TokenData::open(path);
+}
+
+}  // namespace
+
+Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& progress) const {
+  if (vocabulary.kind == "byte") return byte_vocabulary();
+  if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
+  if (vocabulary.kind != "bpe") {
+    return read_vocabulary(GgufFile::open(vocabulary.kind, {.map = false, .require_data = false}).metadata());
+  }
+  if (vocabulary.merges < 0 || vocabulary.merges > 1 << 20) {
+    refuse("vocab-size: expected 0 to {} merges, found {}", 1 << 20, vocabulary.merges);
+  }
+  BpeOptions bpe;
+  bpe.merges = static_cast<std::int32_t>(vocabulary.merges);
+  if (progress) bpe.progress = [&](const BpeProgress& p) { return progress("vocabulary", p.merges, p.wanted); };
+  TrainedVocabulary trained = train_bpe(corpus.documents(), bpe);
+  if (trained.end == TrainingEnd::cancelled) fail("interrupted while the vocabulary was learned; nothing was trained");
+  return std::move(trained.vocabulary);
+}
+
+Training FromScratch::realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens,
+                              const Progress& progress) const {
+  options.check();
+  (void)model.resolved();
+  return realize(device, corpus, make_vocabulary(corpus, progress), tokens, progress);
+}
+
+Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabulary& words,
+                              const std::filesystem::path& tokens, const Progress& progress) const {
+  options.check();
+  const ModelConfig shape = model.resolved();
+  Metadata metadata = model_metadata(shape, words, name);
+  require_memory(training_memory(metadata, options, shape.context, corpus.bytes()));
+  Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
+  TokenData data = encode(tokenizer, corpus, tokens, progress);
+  auto made = initialized_model(metadata, device, options.seed);
+  return {
+      {&device, std::move(metadata), std::move(made), std::move(tokenizer), std::move(data)}, shape.context, options};
+}
+
+}  // namespace toy

@@ -1,0 +1,331 @@
+#include "toy/train/run.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "toy/io/quote.h"
+#include "toy/train/flow.h"
+#include "toy/train/sample.h"
+#include "toy/train/watch.h"
+
+namespace toy {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
+
+std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e6); }
+
+bool every(std::int64_t interval, std::int64_t step) { return interval > 0 && step % interval == 0; }
+
+std::string text_of(const fs::path& path) {
+  const auto map = map_file(path);
+  return {reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size()};
+}
+
+Json host_json() {
+  utsname host{};
+  if (::uname(&host) != 0) return Json::object();
+  return {{"name", host.nodename}, {"os", host.sysname}, {"arch", host.machine}};
+}
+
+Json model_json(const Training& training, const std::string& arch, const std::string& name) {
+  const Sizes& s = training.model().sizes();
+  return {{"arch", arch},   {"name", name}, {"vocab", s.V},  {"d_model", s.D}, {"n_layers", s.L},
+          {"n_heads", s.H}, {"n_kv", s.K},  {"d_head", s.d}, {"d_ff", s.F},    {"weight_type", "f32"}};
+}
+
+/// Losses of the steps in the log's first `bytes`.
+std::vector<double> losses_in(const fs::path& log, std::uint64_t bytes) {
+  std::vector<double> losses;
+  for_each_event(
+      log,
+      [&](Event&& e, std::uint64_t) {
+        if (e.at("kind") == "step" && e.contains("loss") && e["loss"].is_number()) losses.push_back(e["loss"]);
+      },
+      bytes);
+  return losses;
+}
+
+/// Files that a crash left: temporary ones, and parts of checkpoints that never came to be.
+void remove_leftovers(const fs::path& run) {
+  const std::vector<std::int64_t> steps = checkpoint_steps(run);
+  for (const char* part : {"weights", "state"}) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(run / part, error)) {
+      const std::string file = entry.path().filename().string();
+      const bool wanted = std::ranges::any_of(steps, [&](std::int64_t step) {
+        return file == fmt::format("step-{}.gguf", step) || file == fmt::format("step-{}.json", step);
+      });
+      if (!wanted) fs::remove(entry.path(), error);
+    }
+  }
+}
+
+}  // namespace
+
+Run::Run(fs::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls)
+    : folder_(std::move(folder)), config_(std::move(config)), log_(std::move(log)), calls_(std::move(calls)) {}
+
+fs::path Run::weights_path(std::int64_t step) const { return folder_ / "weights" / fmt::format("step-{}.gguf", step); }
+
+Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
+               const FromScratch::Progress& progress, const FileCalls& calls) {
+  config.options.check();
+  config.recipe.options.check();
+  (void)config.recipe.model.resolved();
+  if (fs::exists(folder / "config.json") || fs::exists(folder / "events.jsonl")) {
+    refuse("{}: there is a run already; resume it, or choose another folder", shown(folder));
+  }
+  auto log = std::make_unique<EventWriter>(folder / "events.jsonl", 0, calls);
+  Run run(folder, config, std::move(log), calls);
+  fs::create_directories(folder / "data");
+  Training training = config.recipe.realize(device, corpus, folder / "data" / "tokens.bin", progress);
+  run.training_ = std::make_unique<Training>(std::move(training));
+  const auto write = [&](const char* file, const std::string& text) {
+    write_atomically(
+        folder / file, [&](ByteSink& sink) { sink.text(text); }, calls);
+  };
+  write("flow.json", flow_text(run.training_->metadata(), run.training_->context()));
+  write("config.json", config_text(config));
+  run.write_start();
+  return run;
+}
+
+Run Run::resume(const fs::path& folder, Device& device, const std::function<void(RunConfig&)>& change,
+                const FileCalls& calls) {
+  const fs::path config_path = folder / "config.json", log_path = folder / "events.jsonl";
+  RunConfig config = parse_config(text_of(config_path), shown(config_path));
+  if (change) change(config);
+  config.options.check();
+  const std::vector<FoundCheckpoint> one{newest_checkpoint(folder)};
+  const Checkpoint& c = one.front().checkpoint;
+  auto losses = losses_in(log_path, c.log_bytes);
+  Run run(folder, config, std::make_unique<EventWriter>(log_path, c.log_bytes, calls), calls);
+  remove_leftovers(folder);
+  run.notes_ = one.front().skipped;
+  TokenData tokens = TokenData::open(folder / "data" / "tokens.bin");
+  run.training_ =
+      std::make_unique<Training>(restore_training(folder, c, device, std::move(tokens), config.recipe.options));
+  run.earlier_losses_ = std::move(losses);
+  run.progress_ = c;
+  write_atomically(
+      config_path, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
+  return run;
+}
+
+void Run::write_start() {
+  Json config = Json::parse(config_text(config_));
+  log_->write({{"kind", "run_start"},
+               {"schema", "toy/v1"},
+               {"started_at", now_utc()},
+               {"run_id", id()},
+               {"host", host_json()},
+               {"backend", {{"kind", training_->device().name()}}},
+               {"model", model_json(*training_, config_.recipe.model.arch, config_.recipe.name)},
+               {"config", std::move(config)}});
+}
+
+void Run::write_end(const RunSummary& summary, const char* reason, int code, const std::string& error) {
+  Json event{{"kind", "run_end"},
+             {"ended_at", now_utc()},
+             {"reason", reason},
+             {"final_step", training_->steps()},
+             {"final_loss", summary.final_loss ? Json(*summary.final_loss) : Json(nullptr)},
+             {"exit_code", code}};
+  if (!error.empty()) event["error"] = error;
+  log_->write(std::move(event));
+  log_->sync();
+}
+
+RunSummary Run::train(const RunObserver& observer, const std::stop_token& cancel) {
+  RunSummary summary;
+  summary.losses = earlier_losses_;
+  if (!summary.losses.empty()) summary.final_loss = summary.losses.back();
+  try {
+    train_steps(summary, observer, cancel);
+  } catch (const Error& error) {
+    try {
+      write_end(summary, "errored", 1, error.what());
+    } catch (const Error&) {
+      // The first error is the one to tell.
+    }
+    throw;
+  }
+  const bool interrupted = summary.end == RunSummary::End::interrupted;
+  const bool diverged = summary.end == RunSummary::End::diverged;
+  write_end(summary,
+            interrupted ? "interrupted"
+            : diverged  ? "aborted"
+                        : "completed",
+            diverged ? 1 : 0, summary.reason);
+  summary.steps = training_->steps();
+  summary.weights = weights_path(training_->steps());
+  return summary;
+}
+
+void Run::train_steps(RunSummary& summary, const RunObserver& observer, const std::stop_token& cancel) {
+  double seconds = 0;
+  const std::int64_t first = training_->steps();
+  if (first == 0 && config_.options.gen_every > 0) write_samples(observer);
+  while (!training_->done() && summary.end == RunSummary::End::completed) {
+    if (cancel.stop_requested()) {
+      summary.end = RunSummary::End::interrupted;
+      break;
+    }
+    one_step(summary, observer, seconds);
+    const std::int64_t step = training_->steps();
+    latest_validation_.reset();
+    const bool save_now = every(config_.options.save_every, step);
+    if (every(config_.options.eval_every, step) && !evaluate(summary, observer)) {
+      summary.end = RunSummary::End::diverged;
+    }
+    if (every(config_.options.gen_every, step)) write_samples(observer);
+    if (save_now && !training_->done() && summary.end == RunSummary::End::completed) {
+      if (!latest_validation_) latest_validation_ = training_->validation_loss(config_.options.eval_windows);
+      save(latest_validation_, observer);
+    }
+  }
+  const std::int64_t made = training_->steps() - first;
+  if (seconds > 0) {
+    const TrainingOptions& o = training_->options();
+    summary.tokens_per_second = static_cast<double>(made * o.batch * o.accumulate * training_->context()) / seconds;
+  }
+  const bool at_checkpoint = progress_.step == training_->steps() && progress_.step > 0;
+  const bool interrupted = summary.end == RunSummary::End::interrupted;
+  if (!interrupted && !latest_validation_) {
+    latest_validation_ = training_->validation_loss(config_.options.eval_windows);
+  }
+  if (!at_checkpoint) save(interrupted ? std::nullopt : latest_validation_, observer);
+  if (interrupted) return;
+  summary.validation_loss = training_->validation_loss(0, cancel);
+  if (summary.validation_loss) {
+    log_->write({{"kind", "eval"},
+                 {"step", training_->steps()},
+                 {"phase", "eval"},
+                 {"name", "validation_whole"},
+                 {"loss", *summary.validation_loss},
+                 {"ppl", std::exp(*summary.validation_loss)},
+                 {"samples", training_->tokens().size() - training_->split() - 1}});
+  }
+}
+
+void Run::one_step(RunSummary& summary, const RunObserver& observer, double& seconds) {
+  const std::int64_t step = training_->steps() + 1;
+  const bool watched = !config_.options.events.empty() && every(config_.options.events_every, step);
+  const bool timing = watched && config_.options.events.contains("op_timing");
+  if (watched) watch_step(step);
+  std::vector<double> op_seconds(timing ? op_count : 0);
+  training_->device().time_ops(op_seconds);
+  const auto start = Clock::now();
+  const StepResult r = training_->step();
+  const double took = std::chrono::duration<double>(Clock::now() - start).count();
+  training_->watch_gradients({});
+  training_->device().time_ops({});
+  if (timing) log_op_timing(*log_, step, op_seconds);
+  seconds += took;
+  summary.losses.push_back(r.loss);
+  summary.final_loss = r.loss;
+  progress_.loss_sum += r.loss;
+  ++progress_.loss_count;
+  log_->write({{"kind", "step"},
+               {"step", r.step},
+               {"phase", "train"},
+               {"loss", r.loss},
+               {"lr", r.rate},
+               {"tokens", r.tokens},
+               {"wall_us", microseconds(took)},
+               {"compute_us", microseconds(took)},
+               {"grad_norm", r.gradient_norm},
+               {"ppl", std::exp(r.loss)}});
+  if (watched && config_.options.events.contains("drift")) log_drift(*log_, *training_);
+  if (observer.step) observer.step(r, took);
+}
+
+/// Requested statistics of the next step: gradients and named activations.
+void Run::watch_step(std::int64_t step) {
+  if (config_.options.events.contains("grad")) {
+    training_->watch_gradients([this, step](std::span<const Parameter> parameters, std::span<const Tensor> gradients) {
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (gradients[i]) log_gradient(*log_, step, parameters[i].name, gradients[i]);
+      }
+    });
+  }
+  if (config_.options.events.contains("tap")) {
+    training_->tap_next(
+        [this, step](std::string_view name, const Tensor& value) { log_tap(*log_, step, name, value); });
+  }
+}
+
+bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
+  latest_validation_ = training_->validation_loss(config_.options.eval_windows);
+  if (!latest_validation_) return true;
+  const double validation = *latest_validation_;
+  const double training = progress_.loss_sum / static_cast<double>(std::max<std::int64_t>(1, progress_.loss_count));
+  progress_.loss_sum = 0;
+  progress_.loss_count = 0;
+  const std::int64_t step = training_->steps();
+  log_->write({{"kind", "eval"},
+               {"step", step},
+               {"phase", "eval"},
+               {"name", "validation"},
+               {"loss", validation},
+               {"ppl", std::exp(validation)},
+               {"samples", config_.options.eval_windows},
+               {"extra", {{"training_loss", training}}}});
+  if (observer.evaluation) observer.evaluation(step, validation, training);
+  const double gap = 100 * (validation - training) / training;
+  const auto& stop = config_.options.divergence_stop;
+  const bool stops = stop && gap >= *stop;
+  if (gap >= config_.options.divergence_warning || stops) {
+    const std::string text =
+        fmt::format("step {}: the validation loss {:.4f} is {:.1f} % above the training loss {:.4f}", step, validation,
+                    gap, training);
+    log_->write({{"kind", "note"}, {"step", step}, {"text", text}});
+    if (observer.note) observer.note(text);
+    if (stops) summary.reason = fmt::format("{} (the limit is {} %)", text, *stop);
+  }
+  return !stops;
+}
+
+void Run::write_samples(const RunObserver& observer) {
+  const std::vector<std::string> usual{"Once upon a time"};
+  const std::vector<std::string>& prompts = config_.options.prompts.empty() ? usual : config_.options.prompts;
+  for (std::size_t i = 0; i < prompts.size(); ++i) {
+    const SamplingOptions sampling{.temperature = config_.options.temperature,
+                                   .seed = training_->options().seed + static_cast<std::uint64_t>(i)};
+    const std::string text = sample_text(training_->model(), training_->device(), training_->tokenizer(), prompts[i],
+                                         config_.options.sample_tokens, sampling);
+    log_->write(
+        {{"kind", "sample"}, {"step", training_->steps()}, {"phase", "train"}, {"prompt", prompts[i]}, {"text", text}});
+    if (observer.sample) observer.sample(training_->steps(), prompts[i], text);
+  }
+}
+
+void Run::save(std::optional<double> validation_loss, const RunObserver& observer) {
+  const std::int64_t step = training_->steps();
+  if (validation_loss && (!progress_.best_loss || *validation_loss < *progress_.best_loss)) {
+    progress_.best_loss = validation_loss;
+    progress_.best_step = step;
+  }
+  progress_.step = step;
+  progress_.validation_loss = validation_loss;
+  log_->sync();
+  progress_.log_bytes = log_->length();
+  save_checkpoint(folder_, *training_, progress_, calls_);
+  prune_checkpoints(folder_, config_.options.keep, progress_.best_step);
+  if (observer.saved) observer.saved(step, weights_path(step));
+}
+
+}  // namespace toy

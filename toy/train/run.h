@@ -1,0 +1,119 @@
+// A run: training with a folder that keeps everything worth keeping.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "toy/io/events.h"
+#include "toy/train/checkpoint.h"
+#include "toy/train/recipe.h"
+
+namespace toy {
+
+/// What a run writes, and when.
+struct RunOptions {
+  std::int64_t eval_every = 100;            // steps between validations; 0: none
+  std::int64_t gen_every = 200;             // steps between text samples; 0: none
+  std::int64_t save_every = 500;            // steps between checkpoints; 0: at the end only
+  std::int64_t keep = 3;                    // newest checkpoints that stay, beside the best one
+  std::int64_t eval_windows = 64;           // windows of a validation; at the end the whole part is read
+  double divergence_warning = 20;           // per cent by which the validation loss may exceed the training loss
+  std::optional<double> divergence_stop{};  // the same, ends the run
+  std::vector<std::string> prompts{};       // of the samples; empty: "Once upon a time"
+  std::int64_t sample_tokens = 64;
+  float temperature = 0.8F;        // of the samples
+  std::set<std::string> events{};  // also "grad", "drift", "tap", "op_timing"
+  std::int64_t events_every = 10;  // steps between those
+
+  /// Errors: a value out of its range (names the option).
+  void check() const;
+};
+
+/// All that a run was asked to do, as config.json keeps it.
+struct RunConfig {
+  FromScratch recipe;
+  RunOptions options;
+  std::vector<std::string> corpus;  // patterns; empty: the built-in stories
+  std::string separator;
+  std::string command;  // the words of the command line, for the log
+  int threads = 0;
+};
+
+/// config.json as text and back. Errors: what is missing or of the wrong type, named.
+std::string config_text(const RunConfig& config);
+RunConfig parse_config(std::string_view text, const std::string& name);
+
+/// Sees a run go on. Each may be empty.
+struct RunObserver {
+  std::function<void(const StepResult&, double seconds)> step{};
+  std::function<void(std::int64_t step, double validation_loss, double training_loss)> evaluation{};
+  std::function<void(std::int64_t step, const std::string& prompt, const std::string& text)> sample{};
+  std::function<void(const std::string& line)> note{};
+  std::function<void(std::int64_t step, const std::filesystem::path& weights)> saved{};
+};
+
+/// How a run ended.
+struct RunSummary {
+  enum class End { completed, interrupted, diverged } end = End::completed;
+  std::int64_t steps = 0;
+  std::vector<double> losses;                         // of all steps, those before a resumption included
+  std::optional<double> final_loss, validation_loss;  // the latter over the whole validation part
+  double tokens_per_second = 0;                       // of the steps of this process
+  std::filesystem::path weights;                      // of the last checkpoint
+  std::string reason;                                 // why it diverged
+};
+
+class Run {
+ public:
+  /// Makes the folder's files and the training. `folder` exists and is empty. Errors: as FromScratch::realize; a folder
+  /// that has a run already or whose run is being trained by somebody else.
+  static Run begin(const std::filesystem::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
+                   const FromScratch::Progress& progress = {}, const FileCalls& calls = {});
+  /// Goes on after the newest complete checkpoint: cuts the log back to it and removes what was half written.
+  /// `change` may alter the options (steps, intervals). Errors: no checkpoint; somebody else trains this run.
+  static Run resume(const std::filesystem::path& folder, Device& device,
+                    const std::function<void(RunConfig&)>& change = {}, const FileCalls& calls = {});
+
+  /// Trains to the end, or until `cancel`: then it saves and returns. Errors: a loss that is not finite, the disk; the
+  /// log then says so and the last checkpoint stays.
+  RunSummary train(const RunObserver& observer = {}, const std::stop_token& cancel = {});
+
+  Training& training() { return *training_; }
+  const RunConfig& config() const { return config_; }
+  const std::filesystem::path& folder() const { return folder_; }
+  std::string id() const { return folder_.filename().string(); }
+  /// What resume() noticed, one line each.
+  const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  Run(std::filesystem::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls);
+  void write_start();
+  void write_end(const RunSummary& summary, const char* reason, int code, const std::string& error);
+  void train_steps(RunSummary& summary, const RunObserver& observer, const std::stop_token& cancel);
+  void one_step(RunSummary& summary, const RunObserver& observer, double& seconds);
+  /// False: the gap is beyond the stop.
+  bool evaluate(RunSummary& summary, const RunObserver& observer);
+  void write_samples(const RunObserver& observer);
+  void save(std::optional<double> validation_loss, const RunObserver& observer);
+  void watch_step(std::int64_t step);
+  std::filesystem::path weights_path(std::int64_t step) const;
+
+  std::filesystem::path folder_;
+  RunConfig config_;
+  std::unique_ptr<EventWriter> log_;
+  FileCalls calls_;
+  std::unique_ptr<Training> training_;
+  std::vector<std::string> notes_;
+  std::vector<double> earlier_losses_;
+  Checkpoint progress_;  // what the next checkpoint will say
+  std::optional<double> latest_validation_;
+};
+
+}  // namespace toy

@@ -1,0 +1,209 @@
+#include "toy/train/run_log.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <sys/stat.h>
+#include <system_error>
+#include <utility>
+
+#include "toy/io/quote.h"
+#include "toy/tensor/error.h"
+
+namespace toy {
+
+namespace fs = std::filesystem;
+
+std::string_view name(RunState state) {
+  constexpr std::array<std::string_view, 6> names = {"running", "completed", "interrupted",
+                                                     "aborted", "errored",   "crashed"};
+  return names[static_cast<std::size_t>(state)];
+}
+
+namespace {
+
+double number(const Event& event, const char* key) {
+  const auto found = event.find(key);
+  return found != event.end() && found->is_number() ? found->get<double>() : std::numeric_limits<double>::quiet_NaN();
+}
+
+std::uint64_t count(const Event& event, const char* key) {
+  const auto found = event.find(key);
+  if (found == event.end() || !found->is_number_integer() || found->get<double>() < 0) return 0;
+  return found->get<std::uint64_t>();
+}
+
+std::string text(const Event& event, const char* key) {
+  const auto found = event.find(key);
+  return found != event.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+RunState ended(const Event& end) {
+  for (const RunState state : {RunState::completed, RunState::interrupted, RunState::aborted}) {
+    if (text(end, "reason") == name(state)) return state;
+  }
+  return RunState::errored;
+}
+
+/// The names in a folder; none if it is missing.
+std::vector<std::string> names_in(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
+    names.push_back(at->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) fail("{}: {}", shown(folder), error.message());
+  std::ranges::sort(names);
+  return names;
+}
+
+}  // namespace
+
+RunLog RunLog::read(const fs::path& folder) {
+  RunLog run;
+  run.folder_ = folder;
+  const fs::path path = folder / "events.jsonl";
+  run.id_ = fs::absolute(path).lexically_normal().parent_path().filename().string();
+  // Asked first: a run that ends in between has its last event on disk before the lock is gone.
+  const bool running = is_being_written(path);
+  run.skipped_lines_ =
+      for_each_event(path, [&](const Event& event, std::uint64_t /*line*/) { run.add(event); }).skipped_lines;
+  if (run.start_.is_null()) fail("{}: there is no run_start of toy/v1 in it", shown(path));
+  run.state_ = !run.end_.is_null() ? ended(run.end_) : running ? RunState::running : RunState::crashed;
+  return run;
+}
+
+void RunLog::add(const Event& event) {
+  const auto& kind = event.at("kind").get_ref<const std::string&>();
+  if (const double t = number(event, "t"); t > wall_seconds_) wall_seconds_ = t;
+  if (kind == "run_start") {
+    if (start_.is_null() && text(event, "schema") == "toy/v1") start_ = event;
+  } else if (kind == "run_end") {
+    end_ = event;
+  } else if (kind == "step" && event.value("phase", Event()) != "decode") {
+    steps_.push_back({.step = count(event, "step"),
+                      .tokens = count(event, "tokens"),
+                      .loss = number(event, "loss"),
+                      .lr = number(event, "lr"),
+                      .grad_norm = number(event, "grad_norm"),
+                      .wall_us = number(event, "wall_us")});
+  } else if (kind == "eval" && text(event, "name") != "request") {
+    evals_.push_back({count(event, "step"), text(event, "name"), number(event, "loss")});
+  } else if (kind == "sample") {
+    samples_.push_back({count(event, "step"), text(event, "prompt"), text(event, "text")});
+  } else if (kind == "note") {
+    notes_.push_back(text(event, "text"));
+  }
+}
+
+std::string RunLog::fact(const std::string& pointer) const {
+  const Event::json_pointer path(pointer);
+  if (!start_.contains(path)) return "";
+  const Event& value = start_.at(path);
+  return value.is_string() ? value.get<std::string>() : value.dump();
+}
+
+std::vector<double> RunLog::losses() const {
+  std::vector<double> all;
+  for (const StepRecord& s : steps_) all.push_back(s.loss);
+  return all;
+}
+
+std::optional<double> RunLog::last_loss() const {
+  return steps_.empty() ? std::nullopt : std::optional(steps_.back().loss);
+}
+
+std::optional<double> RunLog::loss_at(std::uint64_t step) const {
+  const auto found = std::ranges::find(steps_, step, &StepRecord::step);
+  return found == steps_.end() ? std::nullopt : std::optional(found->loss);
+}
+
+std::optional<EvalRecord> RunLog::best_eval() const {
+  std::map<std::string, std::size_t> often;
+  std::string name;
+  for (const EvalRecord& e : evals_) {
+    if (++often[e.name] > often[name]) name = e.name;
+  }
+  std::optional<EvalRecord> best;
+  for (const EvalRecord& e : evals_) {
+    if (e.name == name && !std::isnan(e.loss) && (!best || e.loss < best->loss)) best = e;
+  }
+  return best;
+}
+
+std::uint64_t RunLog::tokens() const {
+  std::uint64_t sum = 0;
+  for (const StepRecord& s : steps_) sum += s.tokens;
+  return sum;
+}
+
+std::optional<double> RunLog::tokens_per_second() const {
+  double microseconds = 0;
+  for (const StepRecord& s : steps_) microseconds += s.wall_us;
+  if (!(microseconds > 0)) return std::nullopt;
+  return 1e6 * static_cast<double>(tokens()) / microseconds;
+}
+
+RunList list_runs(const fs::path& runs) {
+  RunList list;
+  for (const std::string& name : names_in(runs)) {
+    std::error_code ignored;
+    if (name.starts_with('.') || !fs::is_directory(runs / name, ignored)) continue;
+    try {
+      list.runs.push_back(RunLog::read(runs / name));
+    } catch (const Error& error) {
+      list.skipped.push_back({runs / name, error.what()});
+    }
+  }
+  std::ranges::sort(list.runs, std::ranges::greater(),
+                    [](const RunLog& run) { return std::pair(run.fact("/started_at"), run.id()); });
+  return list;
+}
+
+fs::path find_run(const fs::path& runs, const std::string& name) {
+  std::error_code ignored;
+  if (!name.empty() && fs::is_directory(runs / name, ignored)) return runs / name;
+  std::vector<std::string> fitting;
+  for (const std::string& run : names_in(runs)) {
+    if (!name.empty() && run.starts_with(name) && fs::is_directory(runs / run, ignored)) fitting.push_back(run);
+  }
+  if (fitting.size() == 1) return runs / fitting.front();
+  if (fitting.size() > 1) {
+    fail("{} begins the names of {} runs in {}, among them {} and {}: give more of it", in_quotes(name), fitting.size(),
+         shown(runs), in_quotes(fitting.front()), in_quotes(fitting.back()));
+  }
+  if (!name.empty() && fs::is_directory(name, ignored)) return name;
+  fail("there is no run {} in {}; toy runs lists them", in_quotes(name), shown(runs));
+}
+
+fs::path new_run_folder(const fs::path& runs, std::string_view arch, std::string_view date) {
+  const auto plain = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-'; };
+  if (arch.empty() || !std::ranges::all_of(arch, plain)) {
+    refuse("{}: expected a name of letters, digits, - and _ for a run's folder", in_quotes(arch));
+  }
+  std::error_code error;
+  fs::create_directories(runs, error);
+  if (error) fail("{}: cannot make the folder of runs: {}", shown(runs), error.message());
+
+  const std::string prefix = fmt::format("{}-{}-", arch, date);
+  int number = 0;
+  for (const std::string& name : names_in(runs)) {
+    int taken = 0;
+    if (!name.starts_with(prefix)) continue;
+    const char* const end = name.data() + name.size();
+    const auto parsed = std::from_chars(name.data() + prefix.size(), end, taken);
+    if (parsed.ptr == end) number = std::max(number, taken);
+  }
+  while (true) {
+    fs::path folder = runs / fmt::format("{}{:03}", prefix, ++number);
+    if (::mkdir(folder.c_str(), 0777) == 0) return folder;
+    if (errno != EEXIST) fail("{}: cannot make the folder: {}", shown(folder), std::strerror(errno));
+  }
+}
+
+}  // namespace toy

@@ -1,0 +1,116 @@
+#include "toy/train/tokens.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "toy/io/quote.h"
+#include "toy/tensor/error.h"
+
+namespace toy {
+
+namespace {
+
+constexpr std::string_view magic = "TOYTOKEN";
+constexpr std::uint64_t header_bytes = 32;
+
+template <class Number>
+Number number_at(std::span<const std::byte> bytes, std::size_t offset) {
+  Number value;
+  std::memcpy(&value, bytes.data() + offset, sizeof value);
+  return value;
+}
+
+}  // namespace
+
+TokenData TokenData::open(const std::filesystem::path& path) {
+  const auto map = map_file(path);
+  TokenData data(map->bytes(), shown(path));
+  data.owner_ = map;
+  return data;
+}
+
+TokenData TokenData::over(std::shared_ptr<const std::vector<std::byte>> bytes, const std::string& name) {
+  TokenData data(*bytes, name);
+  data.owner_ = std::move(bytes);
+  return data;
+}
+
+TokenData::TokenData(std::span<const std::byte> bytes, const std::string& name) {
+  if (bytes.size() < header_bytes || std::memcmp(bytes.data(), magic.data(), magic.size()) != 0) {
+    fail("{}: is no token file: expected it to begin with {}", name, magic);
+  }
+  const auto width = number_at<std::uint32_t>(bytes, 8), vocabulary = number_at<std::uint32_t>(bytes, 12);
+  const auto count = number_at<std::uint64_t>(bytes, 16), documents = number_at<std::uint64_t>(bytes, 24);
+  if (width != 2 && width != 4) fail("{}: expected ids of 2 or 4 bytes, found {}", name, width);
+  const std::uint64_t most = bytes.size();
+  if (count > most || documents > most || header_bytes + 8 * documents + width * count != bytes.size()) {
+    fail("{}: expected {} documents and {} ids of {} bytes, found a file of {} bytes", name, documents, count, width,
+         bytes.size());
+  }
+  count_ = static_cast<std::int64_t>(count);
+  vocabulary_ = vocabulary;
+  wide_ = width == 4;
+  documents_ = {reinterpret_cast<const std::uint64_t*>(bytes.data() + header_bytes),
+                static_cast<std::size_t>(documents)};
+  ids_ = bytes.data() + header_bytes + 8 * documents;
+  for (std::size_t i = 0; i < documents_.size(); ++i) {
+    const bool good = i == 0 ? documents_[0] == 0 : documents_[i] > documents_[i - 1];
+    if (!good || documents_[i] >= count) fail("{}: document {} begins out of order", name, i);
+  }
+  for (std::int64_t i = 0; i < count_; ++i) {
+    if ((*this)[i] < 0 || (*this)[i] >= vocabulary_) {
+      fail("{}: id {} at {} is outside the vocabulary of {}", name, (*this)[i], i, vocabulary);
+    }
+  }
+}
+
+std::int32_t TokenData::operator[](std::int64_t i) const {
+  if (!wide_) {
+    std::uint16_t id;
+    std::memcpy(&id, ids_ + 2 * i, sizeof id);
+    return id;
+  }
+  std::int32_t id;
+  std::memcpy(&id, ids_ + 4 * i, sizeof id);
+  return id;
+}
+
+std::span<const std::uint64_t> TokenData::documents(std::int64_t begin, std::int64_t end) const {
+  const auto first = std::ranges::lower_bound(documents_, static_cast<std::uint64_t>(begin));
+  const auto last = std::ranges::lower_bound(documents_, static_cast<std::uint64_t>(end));
+  return {first, last};
+}
+
+std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
+                                        const std::function<bool()>& cancelled) {
+  std::vector<std::int32_t> ids;
+  std::vector<std::uint64_t> starts;
+  for (const std::string_view document : documents) {
+    if (cancelled && cancelled()) fail("interrupted while the corpus was encoded; nothing was trained");
+    const auto encoded = tokenizer.encode(document, {.add_special = false});
+    if (encoded.empty()) continue;
+    starts.push_back(ids.size());
+    if (tokenizer.bos()) ids.push_back(*tokenizer.bos());
+    ids.insert(ids.end(), encoded.begin(), encoded.end());
+    if (tokenizer.eos()) ids.push_back(*tokenizer.eos());
+  }
+  if (ids.empty()) refuse("the corpus is empty: no document has any text");
+  const bool wide = tokenizer.size() > 1 << 16;
+  std::vector<std::byte> bytes(header_bytes + 8 * starts.size() + (wide ? 4 : 2) * ids.size());
+  std::memcpy(bytes.data(), magic.data(), magic.size());
+  std::byte* at = bytes.data() + magic.size();
+  const auto put = [&](const auto& value) {
+    std::memcpy(at, &value, sizeof value);
+    at += sizeof value;
+  };
+  put(static_cast<std::uint32_t>(wide ? 4 : 2));
+  put(static_cast<std::uint32_t>(tokenizer.size()));
+  put(static_cast<std::uint64_t>(ids.size()));
+  put(static_cast<std::uint64_t>(starts.size()));
+  for (const std::uint64_t start : starts) put(start);
+  for (const std::int32_t id : ids) wide ? put(id) : put(static_cast<std::uint16_t>(id));
+  return bytes;
+}
+
+}  // namespace toy

@@ -1,0 +1,50 @@
+// Training data: a corpus as one memory-mapped array of token ids, with the places where documents begin.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "toy/io/file.h"
+#include "toy/text/tokenizer.h"
+
+namespace toy {
+
+/// Token ids in a file: "TOYTOKEN", then u32 bytes of an id (2 or 4), u32 vocabulary, u64 ids, u64 documents, the
+/// document starts (u64 each, ascending, the first 0) and the ids, all little-endian.
+class TokenData {
+ public:
+  /// Errors: a file that is none, is cut, or has ids outside its vocabulary or documents out of order.
+  static TokenData open(const std::filesystem::path& path);
+  /// The same in memory; `name` is for messages.
+  static TokenData over(std::shared_ptr<const std::vector<std::byte>> bytes, const std::string& name);
+
+  std::int64_t size() const { return count_; }
+  std::int64_t vocabulary() const { return vocabulary_; }
+  std::int32_t operator[](std::int64_t i) const;
+  /// Where documents begin, ascending; the first is 0.
+  std::span<const std::uint64_t> documents() const { return documents_; }
+  /// Document starts in [begin, end).
+  std::span<const std::uint64_t> documents(std::int64_t begin, std::int64_t end) const;
+
+ private:
+  TokenData(std::span<const std::byte> bytes, const std::string& name);
+
+  std::shared_ptr<const void> owner_;
+  std::span<const std::uint64_t> documents_;
+  const std::byte* ids_ = nullptr;
+  std::int64_t count_ = 0, vocabulary_ = 0;
+  bool wide_ = false;
+};
+
+/// The bytes of such a file. Each document begins with BOS and ends with EOS where the tokenizer has them.
+/// `cancelled` is asked before every document. Errors: no text at all; cancelled.
+std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
+                                        const std::function<bool()>& cancelled = {});
+
+}  // namespace toy

@@ -1,0 +1,171 @@
+#include "toy/train/training.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "toy/optim/adam.h"
+#include "toy/optim/clip.h"
+#include "toy/optim/schedule.h"
+
+namespace toy {
+
+namespace {
+
+void at_least(const char* name, std::int64_t value, std::int64_t least) {
+  if (value < least) refuse("{}: expected {} or more, found {}", name, least, value);
+}
+
+void within(const char* name, double value, double least, double most) {
+  if (!(value >= least && value <= most)) refuse("{}: expected {} to {}, found {}", name, least, most, value);
+}
+
+/// Where validation begins: at the share's place, moved to the next document if documents are many.
+std::int64_t split_of(const TokenData& tokens, double validation_share) {
+  const auto size = static_cast<double>(tokens.size());
+  const auto split = static_cast<std::int64_t>(size * (1 - validation_share));
+  constexpr std::size_t many = 100;
+  if (validation_share == 0 || tokens.documents().size() < many) return split;
+  const auto next = tokens.documents(split, tokens.size());
+  return next.empty() ? split : static_cast<std::int64_t>(next.front());
+}
+
+std::unique_ptr<Optimizer> optimizer_of(Model& model, const TrainingOptions& o) {
+  auto adam = std::make_unique<AdamW>(parameters(model),
+                                      AdamOptions{.rate = o.rate, .beta2 = o.beta2, .weight_decay = o.weight_decay});
+  if (o.cosine) {
+    return std::make_unique<CosineWithWarmup>(std::move(adam), o.warmup, o.steps, o.least_rate.value_or(o.rate / 10));
+  }
+  if (o.warmup > 0) return std::make_unique<LinearWarmup>(std::move(adam), o.warmup);
+  return adam;
+}
+
+double value_of(const Tensor& scalar) { return static_cast<double>(scalar.data<float>()[0]); }
+
+Tensor targets_of(Device& device, const Examples& e) {
+  return Tensor::of(device, {static_cast<std::int64_t>(e.targets.size())}, std::span<const std::int32_t>(e.targets));
+}
+
+bool finite(const Tensor& t) {
+  return std::ranges::all_of(t.values<float>(), [](float x) { return std::isfinite(x); });
+}
+
+}  // namespace
+
+void TrainingOptions::check() const {
+  at_least("steps", steps, 1);
+  at_least("batch-size", batch, 1);
+  at_least("accumulate", accumulate, 1);
+  at_least("warmup-steps", warmup, 0);
+  within("lr", rate, 0, 1e3);
+  within("min-lr", least_rate.value_or(rate / 10), 0, rate);
+  within("beta2", beta2, 0, 0.9999999);
+  within("weight-decay", weight_decay, 0, 1e3);
+  within("clip-grad", clip, 0, 1e9);
+  within("val-share", validation_share, 0, 0.9);
+  if (batch > 1 << 20 || accumulate > 1 << 20) refuse("batch-size and accumulate: expected at most {}", 1 << 20);
+  if (cosine && warmup >= steps) {
+    refuse("warmup-steps {} must be below steps {}: the cosine begins after them", warmup, steps);
+  }
+}
+
+Training::Training(Parts parts, std::int64_t context, const TrainingOptions& options)
+    : parts_(std::move(parts)),
+      context_(context),
+      options_((options.check(), options)),
+      split_(split_of(parts_.tokens, options.validation_share)),
+      windows_(0, split_, context, options.seed),
+      optimizer_(optimizer_of(*parts_.model, options)) {
+  if (parts_.tokens.vocabulary() > parts_.model->sizes().V) {
+    fail("training: the corpus has a vocabulary of {}, the model one of {}", parts_.tokens.vocabulary(),
+         parts_.model->sizes().V);
+  }
+}
+
+/// Mean loss of the step's windows; leaves the gradients on the tape.
+double Training::forward_backward(Tape& tape) {
+  double loss = 0;
+  const auto share = 1 / static_cast<float>(options_.accumulate);
+  for (std::int64_t i = 0; i < options_.accumulate; ++i) {
+    std::vector<std::int64_t> starts(static_cast<std::size_t>(options_.batch));
+    for (std::int64_t& start : starts) start = windows_.next();
+    const Examples e = examples(parts_.tokens, starts, context_, options_.documents);
+    Context ctx(device(), e.batch);
+    if (i == 0 && tap_) ctx.set_tap(std::move(tap_));
+    const Tensor hidden = model().forward(ctx);
+    const Tensor l = model().loss(hidden, targets_of(device(), e));
+    if (!std::isfinite(value_of(l))) not_finite("loss", e);
+    loss += value_of(l) * static_cast<double>(share);
+    tape.backward(l, Tensor::of(device(), {}, std::span(&share, 1)));
+  }
+  tap_ = {};
+  return loss;
+}
+
+StepResult Training::step() {
+  StepResult result;
+  result.step = steps() + 1;
+  result.rate = optimizer_->learning_rate();
+  result.tokens = options_.batch * options_.accumulate * context_;
+  const DeviceStep memory(device());
+  {
+    Tape tape(device(), {.precision = options_.bf16 ? Precision::bf16 : Precision::f32});
+    result.loss = forward_backward(tape);
+    std::vector<Tensor> gradients;
+    for (const Parameter& p : optimizer_->parameters()) gradients.push_back(tape.gradient(p.value));
+    if (watch_) watch_(optimizer_->parameters(), gradients);
+    result.gradient_norm = options_.clip > 0 ? clip_global_norm(gradients, options_.clip) : global_norm(gradients);
+    if (!std::isfinite(result.gradient_norm)) {
+      for (std::size_t i = 0; i < gradients.size(); ++i) {
+        const Tensor g = tape.gradient(optimizer_->parameters()[i].value);
+        if (g && !finite(g)) {
+          fail("step {}: the gradient of {} is not finite (loss {}); a smaller lr may help", result.step,
+               optimizer_->parameters()[i].name, result.loss);
+        }
+      }
+      fail("step {}: the norm of the gradient is not finite; a smaller lr may help", result.step);
+    }
+    optimizer_->step(gradients);
+  }
+  return result;
+}
+
+void Training::not_finite(std::string_view what, const Examples& e) const {
+  std::string first;
+  const Tape::Pause pause(*device().tape());
+  Context ctx(device(), e.batch);
+  ctx.set_tap([&](std::string_view name, const Tensor& value) {
+    if (first.empty() && value.dtype() == DType::F32 && !finite(value)) first = name;
+  });
+  (void)model().forward(ctx);
+  fail("step {}: the {} is not finite; {}; a smaller lr may help", steps() + 1, what,
+       first.empty() ? "the hidden rows still are" : "the first value that is not: " + first);
+}
+
+std::optional<double> Training::validation_loss(std::int64_t most_windows, const std::stop_token& cancel) const {
+  const std::int64_t targets = parts_.tokens.size() - split_ - 1;
+  if (targets < 1) return std::nullopt;
+  const std::int64_t windows = (targets + context_ - 1) / context_;
+  const std::int64_t taken = most_windows > 0 ? std::min(most_windows, windows) : windows;
+  double sum = 0, count = 0;
+  for (std::int64_t i = 0; i < taken && !cancel.stop_requested();) {
+    std::vector<std::int64_t> starts;
+    const auto place = [&](std::int64_t k) { return split_ + k * windows / taken * context_; };
+    // The last window may be shorter: it goes alone.
+    std::int64_t length = std::min(context_, parts_.tokens.size() - 1 - place(i));
+    while (i < taken && static_cast<std::int64_t>(starts.size()) < options_.batch &&
+           std::min(context_, parts_.tokens.size() - 1 - place(i)) == length) {
+      starts.push_back(place(i++));
+    }
+    const DeviceStep memory(device());
+    const Examples e = examples(parts_.tokens, starts, length, options_.documents);
+    const auto counted =
+        static_cast<double>(static_cast<std::int64_t>(e.targets.size()) - std::ranges::count(e.targets, -1));
+    Context ctx(device(), e.batch);
+    sum += counted * value_of(model().loss(model().forward(ctx), targets_of(device(), e)));
+    count += counted;
+  }
+  if (count == 0) return std::nullopt;
+  return sum / count;
+}
+
+}  // namespace toy
