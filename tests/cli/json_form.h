@@ -84,7 +84,7 @@ inline Json answer(std::vector<std::string> words, const std::string& when = "",
   const Finished f = toy(words, start);
   EXPECT_EQ(f.code, 0) << f.err;
   EXPECT_EQ(lines(f.out), 1);
-  const Json json = Json::parse(f.out, nullptr, false);
+  Json json = Json::parse(f.out, nullptr, false);
   EXPECT_FALSE(json.is_discarded()) << f.out;
   Form(words, when).check(json);
   return json;

@@ -152,7 +152,8 @@ TEST(Parity, eval_gives_the_recorded_loss) {
       const Json json = answer({"eval", folder / "model.gguf", "--prompt-ids", list, "--kv", "f32", "--threads", "1"});
       sum += json["nll"].get<double>();
     }
-    const double rows = static_cast<double>(ids.size() / length);
+    const std::size_t whole = ids.size() / length;
+    const auto rows = static_cast<double>(whole);
     EXPECT_NEAR(sum / rows, Json::parse(read_file(folder / "golden.json"))["loss"].get<double>(), 1e-5) << name;
   }
 }

@@ -111,7 +111,7 @@ std::vector<Change> changes() {
 void sweep(const SmallModel& model, const std::vector<std::string>& more_keys) {
   const Folder folder;
   std::vector<std::string> keys = more_keys;
-  const std::string architecture = model.metadata.get<std::string>("general.architecture");
+  const auto architecture = model.metadata.get<std::string>("general.architecture");
   for (const auto& entry : model.metadata.entries()) {
     if (entry.key.starts_with(architecture + ".") || entry.key == "general.architecture") keys.push_back(entry.key);
   }

@@ -1,6 +1,7 @@
 // The whole program refuses hostile files in little memory: at most 16 MiB above what `toy --version` takes.
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
 
 #include "tests/cli/process.h"
@@ -48,13 +49,17 @@ class Refusals : public ::testing::Test {
     const std::string path = folder / "m.gguf";
     write_file(path, bytes);
     if (size > bytes.size()) std::filesystem::resize_file(path, size);
+    verbs(what, path);
+  }
+
+  void verbs(const std::string& what, const std::string& path) {
     check(what, {"infer", path, "--prompt-ids", "1"}, true);
     check(what, {"infer", path, "--prompt", "a", "--dry-run"}, false);
     check(what, {"eval", path, "--text", "a"}, true);
     check(what, {"describe", path}, false);
     check(what, {"describe", path, "--ops", "--json"}, false);
     check(what, {"tokenize", path, "--text", "a"}, false);
-    check(what, {"list", folder.str()}, false);
+    check(what, {"list", std::filesystem::path(path).parent_path()}, false);
   }
 
   void check(const std::string& what, const std::vector<std::string>& words, bool refused, const Start& start = {}) {
@@ -95,6 +100,40 @@ TEST_F(Refusals, OfFilesWithHoles) {
          4 * GiB);
 }
 
+/// Good headers of models that lack their tensors; the last key has a value of 60 MiB of zeros.
+TEST_F(Refusals, OfLongValues) {
+  constexpr std::uint64_t size = 60 << 20;
+  const auto refused = [&](const std::string& what, std::vector<std::string> keys) {
+    const Folder folder;
+    const std::string path = folder / "m.gguf";
+    std::ofstream file(path, std::ios::binary);
+    file << RawGguf{.tensor_count = 1, .keys = std::move(keys)}.header();
+    file.seekp(size, std::ios::cur);
+    file << raw_tensor("x0", {1}, ggml::f32, 0) << std::string(64, '\0');
+    file.close();
+    verbs(what, path);
+  };
+  const auto model = [](std::initializer_list<std::string> more) {
+    std::vector<std::string> keys = llama_keys(1, 64, 1);
+    keys.insert(keys.end(), more);
+    return keys;
+  };
+  const auto text = [](const char* key) { return raw_key(key, kv::string, raw(size)); };
+  const std::string kind = raw_key("tokenizer.ggml.model", kv::string, raw_text("llama"));
+  const std::string other = raw_key("tokenizer.ggml.model", kv::string, raw_text("other"));
+  const std::string tokens = raw_array("tokenizer.ggml.tokens", kv::string, 1, raw_text("a"));
+  refused("architecture", {text("general.architecture")});
+  refused("name", model({text("general.name")}));
+  refused("scaling", model({text("llama.rope.scaling.type")}));
+  refused("kind", model({tokens, text("tokenizer.ggml.model")}));
+  refused("template", model({kind, tokens, text("tokenizer.chat_template")}));
+  refused("scores", model({kind, tokens, raw_array("tokenizer.ggml.scores", kv::u8, size, "")}));
+  refused("types", model({kind, tokens, raw_array("tokenizer.ggml.token_type", kv::u8, size, "")}));
+  refused("tokens", model({kind, raw_array("tokenizer.ggml.tokens", kv::string, size / 8, "")}));
+  refused("merges", model({kind, tokens, raw_array("tokenizer.ggml.merges", kv::string, size / 8, "")}));
+  refused("token of another kind", model({other, raw_array("tokenizer.ggml.tokens", kv::string, 1, raw(size))}));
+}
+
 TEST_F(Refusals, OfHyperparameters) {
   constexpr std::uint32_t most = ~std::uint32_t{0};
   for (const auto& [layers, width, heads] : {std::tuple{1024u, 4096u, 32u},
@@ -115,7 +154,7 @@ TEST_F(Refusals, OfHyperparameters) {
 TEST_F(Refusals, OfAModelThatLacksOneTensor) {
   RawGguf file{.keys = llama_keys(1024, 1024, 8)};
   std::uint64_t at = 0;
-  const auto add = [&](const std::string& name, std::vector<std::uint64_t> ne) {
+  const auto add = [&](const std::string& name, const std::vector<std::uint64_t>& ne) {
     std::uint64_t bytes = 4;
     for (const std::uint64_t n : ne) bytes *= n;
     file.tensors.push_back(raw_tensor(name + ".weight", ne, ggml::f32, at));

@@ -51,6 +51,7 @@ TEST_P(MemoryBound, Activations) {
     for (int i = 0; i < sequences; ++i) caches.push_back(engine.sequence());
     const std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens), 5);
     std::vector<Engine::Feed> feeds;
+    feeds.reserve(caches.size());
     for (KVCache& cache : caches) feeds.push_back({&cache, ids});
     (void)engine.logits(engine.hidden(feeds));
 

@@ -251,11 +251,11 @@ void read_value(const Metadata& metadata, const Metadata::Entry& entry) {
     const auto strings = metadata.get<StringArray>(entry.key);
     std::size_t total = 0;
     for (std::size_t i = 0; i < strings.size(); ++i) total += strings[i].size() + 8;
-    require(total == entry.value.raw.size(), "string array: texts do not add up");
+    require(total == entry.value.bytes(), "string array: texts do not add up");
     return;
   }
   const auto numbers = metadata.get<NumberArray>(entry.key);
-  require(numbers.size() * bytes_of(numbers.element_type()) == entry.value.raw.size(), "array: size");
+  require(numbers.size() * bytes_of(numbers.element_type()) == entry.value.bytes(), "array: size");
   try {
     static_cast<void>(numbers.to_vector<double>());
   } catch (const Error&) {  // not floating-point, or not finite

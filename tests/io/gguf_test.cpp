@@ -109,6 +109,56 @@ TEST(Gguf, OffsetsMayBeInAnyOrderAndHaveGaps) {
   EXPECT_EQ(text_of(model.data(*model.find("y"))), std::string(32, 'y'));
 }
 
+/// A text and two arrays, each too long to be kept in memory.
+RawGguf with_long_values() {
+  RawGguf file = small_gguf();
+  std::string numbers, texts;
+  for (std::uint32_t i = 0; i < 1000; ++i) numbers += raw(i);
+  for (int i = 0; i < 1000; ++i) texts += raw_text(std::to_string(i));
+  file.keys.push_back(raw_key("long.text", kv::string, raw_text(std::string(1000, 'x'))));
+  file.keys.push_back(raw_array("long.numbers", kv::u32, 1000, numbers));
+  file.keys.push_back(raw_array("long.texts", kv::string, 1000, texts));
+  return file;
+}
+
+TEST(Gguf, LongValuesAreReadWhenTheyAreAskedFor) {
+  const MemoryFile file(with_long_values().str());
+  Metadata metadata;
+  {
+    const GgufFile model = GgufFile::open(file.path(), {.map = false});
+    metadata = model.metadata();
+  }
+  EXPECT_TRUE(metadata.value("long.text")->raw.empty());
+  EXPECT_EQ(metadata.value("long.texts")->bytes(), 8U * 1000 + 2890);
+  EXPECT_EQ(metadata.count_strings("long.texts"), 1000U);
+  EXPECT_EQ(metadata.count_strings("no such key"), 0U);
+  EXPECT_THAT(error_of([&] { metadata.count_strings("long.numbers"); }), HasSubstr("expected an array of STRING"));
+  EXPECT_EQ(metadata.get<std::string>("long.text"), std::string(1000, 'x'));
+  const auto numbers = metadata.get<NumberArray>("long.numbers").to_vector<int>();
+  const auto texts = metadata.get<StringArray>("long.texts");
+  metadata = {};
+  for (std::size_t i = 0; i < 1000; ++i) {
+    ASSERT_EQ(numbers[i], static_cast<int>(i));
+    ASSERT_EQ(texts[i], std::to_string(i));
+  }
+}
+
+TEST(Gguf, LongValuesOfAChangedFileAreRefused) {
+  std::string bytes = with_long_values().str();
+  MemoryFile file(bytes);
+  const Metadata metadata = GgufFile::open(file.path()).metadata();
+  const std::size_t last = bytes.find(raw_text("999"));
+  bytes.replace(last, 8, raw(std::uint64_t{4}));
+  file.assign(bytes);
+  EXPECT_THAT(error_of([&] { metadata.get<StringArray>("long.texts"); }),
+              HasSubstr("key long.texts: text 999 of 1000 is not where it was: the file changed"));
+  bytes.replace(last, 8, raw(~std::uint64_t{0}));
+  file.assign(bytes);
+  EXPECT_THAT(error_of([&] { metadata.get<StringArray>("long.texts"); }), HasSubstr("text 999 of 1000"));
+  file.assign(bytes.substr(0, 500));
+  EXPECT_THAT(error_of([&] { metadata.get<StringArray>("long.texts"); }), HasSubstr("became shorter"));
+}
+
 TEST(GgufWrite, MakesTheBytesOfTheFormat) {
   Metadata metadata;
   metadata.set("general.architecture", "test");

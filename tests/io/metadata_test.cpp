@@ -43,7 +43,7 @@ TEST(Metadata, KeepsOrderAndReplacesInPlace) {
   m.erase("negative");
   m.erase("no such key");
   EXPECT_EQ(m.entries()[1].key, "huge");
-  EXPECT_EQ(m.get<std::string_view>("text"), "llama");
+  EXPECT_EQ(m.get<std::string>("text"), "llama");
   EXPECT_FALSE(m.contains("negative"));
 }
 
@@ -117,7 +117,16 @@ TEST(Metadata, ABoolIsZeroOrOne) {
   EXPECT_EQ(error_of([&] { m.get<bool>("odd"); }), "key odd: expected a BOOL of 0 or 1, found 2");
 }
 
-TEST(Metadata, ArraysAreViews) {
+TEST(Metadata, TextsAreAtMostAMebibyte) {
+  Metadata m;
+  m.set("text", std::string(most_text_bytes, 'x'));
+  EXPECT_EQ(m.get<std::string>("text").size(), most_text_bytes);
+  m.set("text", std::string(most_text_bytes + 1, 'x'));
+  EXPECT_EQ(error_of([&] { m.get<std::string>("text"); }),
+            "key text: a text of 1048577 bytes, expected at most 1048576");
+}
+
+TEST(Metadata, ArraysHoldTheirElements) {
   const Metadata m = sample();
   const auto heads = m.get<NumberArray>("heads");
   EXPECT_EQ(heads.element_type(), ValueType::I32);

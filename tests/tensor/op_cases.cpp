@@ -67,7 +67,7 @@ Tensor fused_attention(Inputs x, const AttentionSizes& s) {
 
 /// Head by head with the whole matrix of scores, and a mask that is added.
 Tensor plain_attention(Inputs x, const AttentionSizes& s) {
-  const double scale_by = static_cast<double>(1 / std::sqrt(static_cast<float>(s.d)));
+  const auto scale_by = static_cast<double>(1 / std::sqrt(static_cast<float>(s.d)));
   std::vector<Tensor> sequences;
   for (const Segment& segment : s.segments) {
     const std::int64_t n = segment.count;

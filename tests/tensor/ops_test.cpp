@@ -31,7 +31,7 @@ class Ops : public testing::TestWithParam<std::string> {
   static void expect_near(const Tensor& found, const Tensor& expected, double tolerance) {
     ASSERT_EQ(found.shape(), expected.shape());
     for (std::int64_t i = 0; i < found.shape().elements(); ++i) {
-      const double e = static_cast<double>(expected.data<float>()[i]);
+      const auto e = static_cast<double>(expected.data<float>()[i]);
       ASSERT_NEAR(static_cast<double>(found.data<float>()[i]), e, tolerance * (1 + std::fabs(e))) << i;
     }
   }
@@ -179,7 +179,7 @@ TEST_P(Ops, StoredNumbersAreRoundedOnce) {
     kv.pages = {&page};
     append(k, v, segments, kv);
     for (std::int64_t i = 0; i < 3 * 64; ++i) {
-      const double x = static_cast<double>(k.data<float>()[i]), y = static_cast<double>(v.data<float>()[i]);
+      const auto x = static_cast<double>(k.data<float>()[i]), y = static_cast<double>(v.data<float>()[i]);
       EXPECT_NEAR(static_cast<double>(key_at(kv, segments[0], 0, i % 64 / 32, i / 64, i % 32)), x,
                   tolerance * (dtype == DType::Q8_0 ? 1 : std::fabs(x)));
       EXPECT_NEAR(static_cast<double>(value_at(kv, segments[0], 0, i % 64 / 32, i / 64, i % 32)), y,

@@ -156,6 +156,7 @@ TEST(TrainBpe, EqualsCountingEverythingAnew) {
     options.listed_places = test::below(random, 4) * test::below(random, 30);
 
     std::vector<Parts> parts;
+    parts.reserve(texts.size());
     for (const std::string& text : texts) parts.push_back(characters_of(text));
     const Naive naive = naive_training(parts, options.merges, options.min_pair_count);
     const std::vector<std::string_view> views(texts.begin(), texts.end());
@@ -175,6 +176,7 @@ TEST(TrainBpe, EqualsCountingEverythingAnew) {
       join_by_rank(expected, naive.rank);
       Parts found;
       const Ids ids = encode(tokenizer, text);
+      found.reserve(ids.size());
       for (std::int32_t id : ids) found.emplace_back(tokenizer.token(id));
       std::set<std::string> known;
       for (const Parts& p : parts) known.insert(p.begin(), p.end());

@@ -37,7 +37,8 @@ Outcome outcome_of(const std::filesystem::path& run) {
   outcome.weights = testing::read_bytes(run / c.weights.path);
   outcome.state = testing::read_bytes(run / c.state.path);
   for (Event event : read_events(run / "events.jsonl").events) {
-    for (const char* clock : {"t", "wall_us", "compute_us", "buckets", "started_at", "ended_at", "run_id"}) event.erase(clock);
+    for (const char* clock : {"t", "wall_us", "compute_us", "buckets", "started_at", "ended_at", "run_id"})
+      event.erase(clock);
     outcome.log.push_back(event.dump());
   }
   return outcome;

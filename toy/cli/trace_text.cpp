@@ -45,6 +45,7 @@ std::string value_text(const TracedValue& value, std::int64_t tokens) {
 std::vector<std::string> value_texts(const TraceDevice& trace, const std::vector<std::int64_t>& ids,
                                      std::int64_t tokens) {
   std::vector<std::string> texts;
+  texts.reserve(ids.size());
   for (const std::int64_t id : ids) texts.push_back(value_text(trace.value(id), tokens));
   return texts;
 }

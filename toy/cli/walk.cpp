@@ -63,7 +63,7 @@ std::string_view stem_of(std::string_view name) {
 
 }  // namespace
 
-void walk(const fs::path& root, const std::function<void(const WalkedFile&)>& visit, fs::path inside) {
+void walk(const fs::path& root, const std::function<void(const WalkedFile&)>& visit, const fs::path& inside) {
   std::error_code error;
   if (root.empty() || !fs::exists(root, error)) return;
   walk_folder(root, inside.empty() ? root : inside, 0, visit);

@@ -16,7 +16,7 @@ struct WalkedFile {
 /// Every file below `root` in the order of names, at most 6 folders deep. Folders behind links are not entered; a link
 /// to a file counts when the file lies below `inside` (`root` by default). A root that is missing has no files.
 void walk(const std::filesystem::path& root, const std::function<void(const WalkedFile&)>& visit,
-          std::filesystem::path inside = {});
+          const std::filesystem::path& inside = {});
 
 /// Names of the entries of a folder, sorted; none if it cannot be read, which `problem` then says.
 std::vector<std::string> entries_of(const std::filesystem::path& folder, std::string* problem = nullptr);

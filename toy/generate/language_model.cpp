@@ -2,19 +2,35 @@
 
 namespace toy {
 
+namespace {
+
+bool has_tokenizer(const GgufFile& file) {
+  const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
+  return kind != "none" && kind != "no_vocab";
+}
+
+/// Fails for what load_model refuses and for a vocabulary larger than the model's, before either takes memory.
+void check(const GgufFile& file) {
+  TraceDevice trace;
+  const std::int64_t V = trace_model(file, trace)->sizes().V;
+  if (!has_tokenizer(file)) return;
+  const auto tokens = static_cast<std::int64_t>(file.metadata().count_strings("tokenizer.ggml.tokens"));
+  if (tokens <= V) return;
+  fail("{}: {}.vocab_size = {} is less than the {} tokens of tokenizer.ggml.tokens", file.path().string(),
+       file.metadata().get<std::string>("general.architecture"), V, tokens);
+}
+
+}  // namespace
+
 LanguageModel LanguageModel::open(const std::filesystem::path& path, Device& device) {
   return load(GgufFile::open(path), device);
 }
 
 LanguageModel LanguageModel::load(GgufFile file, Device& device) {
+  check(file);
   std::optional<Tokenizer> tokenizer;
-  const std::string kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
-  if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
+  if (has_tokenizer(file)) tokenizer = Tokenizer::from_metadata(file.metadata());
   auto model = load_model(file, device);
-  if (tokenizer && tokenizer->size() > model->sizes().V) {
-    fail("{}: {}.vocab_size = {} is less than the {} tokens of tokenizer.ggml.tokens", file.path().string(),
-         file.metadata().get<std::string>("general.architecture"), model->sizes().V, tokenizer->size());
-  }
   return {&device, std::move(file), std::move(tokenizer), std::move(model)};
 }
 

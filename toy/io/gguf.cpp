@@ -55,16 +55,16 @@ std::filesystem::path shard_path(const std::filesystem::path& prefix, int number
 
 GgufFile GgufFile::open(const std::filesystem::path& path, OpenOptions options) {
   options.require_data = options.require_data || options.map;
-  const InputFile file(path);
+  const auto file = std::make_shared<const InputFile>(path);
   GgufHeader header = read_gguf_header(file, options.require_data);
   const std::int64_t count = header.metadata.get_count_or("split.count", 1, 1, most_shards);
   const std::int64_t number = header.metadata.get_count_or("split.no", 0, 0, count - 1);
   if (number != 0) refuse_later_shard(path, number);
   GgufFile model;
-  model.write_options_ = {header.version, header.tensors.empty() && file.size() > header.data_start};
+  model.write_options_ = {header.version, header.tensors.empty() && file->size() > header.data_start};
   model.alignment_ = header.alignment;
   model.metadata_ = std::move(header.metadata);
-  model.add_shard(file, header, options);
+  model.add_shard(*file, header, options);
   if (count > 1) model.open_shards(path, count, options);
   return model;
 }
@@ -76,15 +76,15 @@ void GgufFile::open_shards(const std::filesystem::path& first, std::int64_t coun
          shard_path("", 1, static_cast<int>(count)).string());
   }
   for (int i = 2; i <= count; ++i) {
-    const InputFile file(shard_path(name->prefix, i, name->count));
+    const auto file = std::make_shared<const InputFile>(shard_path(name->prefix, i, name->count));
     GgufHeader header = read_gguf_header(file, options.require_data);
     const std::int64_t found_count = header.metadata.get_count("split.count", 1, most_shards);
     const std::int64_t found_number = header.metadata.get_count("split.no", 0, most_shards);
     if (found_count != count || found_number != i - 1) {
-      fail("{}: expected shard {} of {}, its metadata says {} of {}", shown(file.path()), i, count, found_number + 1,
+      fail("{}: expected shard {} of {}, its metadata says {} of {}", shown(file->path()), i, count, found_number + 1,
            found_count);
     }
-    add_shard(file, header, options);
+    add_shard(*file, header, options);
   }
   const auto found = static_cast<std::int64_t>(tensors_.size());
   const std::int64_t expected = metadata_.get_count_or("split.tensors.count", found, 0, std::int64_t{1} << 31);
@@ -98,6 +98,7 @@ void GgufFile::add_shard(const InputFile& file, GgufHeader& header, OpenOptions 
   if (tensors_.size() + header.tensors.size() > GgufLimits::tensors) {
     fail("{}: the shards have more than {} tensors together", shown(file.path()), GgufLimits::tensors);
   }
+  tensors_.reserve(tensors_.size() + header.tensors.size());
   for (TensorInfo& tensor : header.tensors) {
     tensor.shard = shard;
     if (!index_.emplace(tensor.name, tensors_.size()).second) {

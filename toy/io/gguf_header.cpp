@@ -57,8 +57,8 @@ struct Extent {
 /// One pass over a header. With `keep` it builds metadata and tensors, else it only checks.
 class HeaderParser {
  public:
-  HeaderParser(HeaderSource& in, std::uint64_t file_size, bool require_data, bool keep)
-      : in_(in), file_size_(file_size), require_data_(require_data), keep_(keep) {
+  HeaderParser(HeaderSource& in, std::shared_ptr<const InputFile> file, bool require_data, bool keep)
+      : in_(in), file_(std::move(file)), file_size_(file_->size()), require_data_(require_data), keep_(keep) {
     header_.metadata = Metadata(in.where());
   }
 
@@ -67,6 +67,7 @@ class HeaderParser {
     read_preamble();
     for (std::uint64_t i = 0; i < key_count_; ++i) read_key(i);
     if (const auto twice = keys_.duplicate()) fail("{}: key {} occurs twice", where(), in_quotes(*twice));
+    if (keep_) header_.tensors.reserve(tensor_count_);
     for (std::uint64_t i = 0; i < tensor_count_; ++i) read_tensor(i);
     if (const auto twice = names_.duplicate()) fail("{}: tensor {} occurs twice", where(), in_quotes(*twice));
     header_end = in_.position();
@@ -83,9 +84,9 @@ class HeaderParser {
   void read_key(std::uint64_t number);
   ValueType read_type(std::string_view key, std::string_view what);
   MetaValue read_value(std::string_view key);
-  MetaValue read_array(std::string_view key);
-  std::span<const std::byte> read_strings(std::string_view key, MetaValue& value);
-  void read_alignment(const MetaValue& value, std::span<const std::byte> raw);
+  void read_array_type(std::string_view key, MetaValue& value);
+  void skip_array(std::string_view key, const MetaValue& value);
+  void read_alignment(const MetaValue& value);
   void read_tensor(std::uint64_t number);
   std::vector<std::int64_t> read_axes(std::string_view name);
   std::uint64_t bytes_of_tensor(std::string_view name, std::span<const std::int64_t> ne, DType dtype) const;
@@ -93,6 +94,7 @@ class HeaderParser {
   void check_overlap();
 
   HeaderSource& in_;
+  std::shared_ptr<const InputFile> file_;
   std::uint64_t file_size_;
   bool require_data_;
   bool keep_;
@@ -145,9 +147,7 @@ void HeaderParser::read_key(std::uint64_t number) {
   }
   const std::string key(keys_[number]);
   MetaValue value = read_value(key);
-  if (!keep_) return;
-  value.owner = in_.window();
-  header_.metadata.set_value(key, std::move(value));
+  if (keep_) header_.metadata.set_value(key, std::move(value));
 }
 
 ValueType HeaderParser::read_type(std::string_view key, std::string_view what) {
@@ -161,58 +161,49 @@ ValueType HeaderParser::read_type(std::string_view key, std::string_view what) {
 MetaValue HeaderParser::read_value(std::string_view key) {
   MetaValue value;
   value.type = read_type(key, "value type");
+  if (value.type == ValueType::Array) read_array_type(key, value);
+  const std::uint64_t length =
+      value.type == ValueType::String ? in_.number<std::uint64_t>("length of a string") : bytes_of(value.type);
+  const std::uint64_t first = in_.position();
   if (value.type == ValueType::Array) {
-    value = read_array(key);
-  } else if (value.type == ValueType::String) {
-    const auto length = in_.number<std::uint64_t>("length of a string");
-    value.raw = in_.skip(length, "string");
+    skip_array(key, value);
   } else {
-    value.raw = in_.take(bytes_of(value.type), "number");
+    in_.skip(length, value.type == ValueType::String ? "string" : "number");
   }
-  if (key == "general.alignment") read_alignment(value, value.raw);
-  return value;
+  value.unread = {file_, first, in_.position() - first};
+  if (key == "general.alignment") read_alignment(value);
+  return keep_ && value.bytes() <= GgufLimits::value_bytes ? value.read() : value;
 }
 
-MetaValue HeaderParser::read_array(std::string_view key) {
-  MetaValue value{.type = ValueType::Array};
+void HeaderParser::read_array_type(std::string_view key, MetaValue& value) {
   value.element = read_type(key, "element type");
   if (value.element == ValueType::Array)
     fail("{}: key {}: arrays of arrays are not supported", where(), in_quotes(key));
   value.count = in_.number<std::uint64_t>("length of an array");
-  const std::uint64_t least = std::max<std::uint64_t>(bytes_of(value.element), 1);
-  const std::uint64_t least_bytes = value.element == ValueType::String ? 8 : least;
+  const std::uint64_t least_bytes = value.element == ValueType::String ? 8 : bytes_of(value.element);
   if (value.count > in_.remaining() / least_bytes) {
     fail("{}: key {}: array of {} {} announced, but the file has room for {}", where(), in_quotes(key), value.count,
          name(value.element), in_.remaining() / least_bytes);
   }
-  value.raw =
-      value.element == ValueType::String ? read_strings(key, value) : in_.skip(value.count * least_bytes, "array");
-  return value;
 }
 
-std::span<const std::byte> HeaderParser::read_strings(std::string_view key, MetaValue& value) {
-  const std::uint64_t first = in_.position();
-  std::vector<std::uint32_t> starts;
-  if (keep_) starts.reserve(value.count);
+void HeaderParser::skip_array(std::string_view key, const MetaValue& value) {
+  if (value.element != ValueType::String) return in_.skip(value.count * bytes_of(value.element), "array");
   for (std::uint64_t i = 0; i < value.count; ++i) {
     const auto length = in_.number<std::uint64_t>("length of a string");
     if (length > in_.remaining()) {
       fail("{}: key {}: string {} of {} takes {} bytes, but {} remain", where(), in_quotes(key), i, value.count, length,
            in_.remaining());
     }
-    if (keep_) starts.push_back(static_cast<std::uint32_t>(in_.position() - first));
     in_.skip(length, "string");
   }
-  if (!keep_) return {};
-  value.starts = std::make_shared<const std::vector<std::uint32_t>>(std::move(starts));
-  return std::span<const std::byte>(*in_.window()).subspan(first, in_.position() - first);
 }
 
-void HeaderParser::read_alignment(const MetaValue& value, std::span<const std::byte> raw) {
+void HeaderParser::read_alignment(const MetaValue& value) {
   if (value.type != ValueType::U32) {
     fail("{}: key general.alignment: expected UINT32, found {}", where(), value.type_name());
   }
-  std::memcpy(&header_.alignment, raw.data(), sizeof(header_.alignment));
+  std::memcpy(&header_.alignment, value.read().raw.data(), sizeof(header_.alignment));
   if (!std::has_single_bit(header_.alignment) || header_.alignment > GgufLimits::alignment) {
     fail("{}: key general.alignment: expected a power of two up to {}, found {}", where(), GgufLimits::alignment,
          header_.alignment);
@@ -318,12 +309,12 @@ void HeaderParser::check_overlap() {
 
 }  // namespace
 
-GgufHeader read_gguf_header(const InputFile& file, bool require_data) {
+GgufHeader read_gguf_header(const std::shared_ptr<const InputFile>& file, bool require_data) {
   std::uint64_t end = 0;
-  HeaderSource check(file, std::min(file.size(), GgufLimits::header_bytes), window_bytes);
-  HeaderParser(check, file.size(), require_data, false).parse(end);
-  HeaderSource build(file, end, end);
-  return HeaderParser(build, file.size(), require_data, true).parse(end);
+  HeaderSource check(*file, std::min(file->size(), GgufLimits::header_bytes), window_bytes);
+  HeaderParser(check, file, require_data, false).parse(end);
+  HeaderSource build(*file, end, window_bytes);
+  return HeaderParser(build, file, require_data, true).parse(end);
 }
 
 }  // namespace toy

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -40,15 +41,17 @@ struct GgufHeader {
 /// Bounds of what is read, beside the size of the file. Published models stay far below them.
 struct GgufLimits {
   static constexpr std::uint64_t header_bytes = 64 << 20;
-  static constexpr std::uint64_t key_bytes = 4 << 20;  // of all keys together
-  static constexpr std::uint64_t keys = 1 << 16;
-  static constexpr std::uint64_t tensors = 1 << 16;
+  static constexpr std::uint64_t value_bytes = 256;    // longer values stay in the file until they are asked for
+  static constexpr std::uint64_t key_bytes = 1 << 20;  // of all keys together
+  static constexpr std::uint64_t keys = 1 << 12;
+  static constexpr std::uint64_t tensors = 1 << 14;
   static constexpr std::uint64_t name_bytes = 64;
   static constexpr std::uint32_t alignment = 1 << 20;
 };
 
-/// Parses the header of a file. The first pass only checks, in bounded memory; the second builds the result.
+/// Parses the header of a file. The first pass only checks; the second builds the result, in which long values keep the
+/// file open and are read when they are asked for.
 /// Fails with one line that names the file, the place, what was expected and what was found.
-GgufHeader read_gguf_header(const InputFile& file, bool require_data = true);
+GgufHeader read_gguf_header(const std::shared_ptr<const InputFile>& file, bool require_data = true);
 
 }  // namespace toy

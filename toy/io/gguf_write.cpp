@@ -35,12 +35,12 @@ void write_string(ByteSink& out, std::string_view text) {
 
 void write_value(ByteSink& out, const MetaValue& value) {
   out.number(static_cast<std::uint32_t>(value.type));
-  if (value.type == ValueType::String) out.number<std::uint64_t>(value.raw.size());
+  if (value.type == ValueType::String) out.number<std::uint64_t>(value.bytes());
   if (value.type == ValueType::Array) {
     out.number(static_cast<std::uint32_t>(value.element));
     out.number<std::uint64_t>(value.count);
   }
-  out.write(value.raw);
+  out.write(value.read().raw);
 }
 
 /// Bytes of a tensor's data; fails for a shape that its type cannot hold.

@@ -8,10 +8,7 @@
 namespace toy {
 
 HeaderSource::HeaderSource(const InputFile& file, std::uint64_t limit, std::size_t window)
-    : file_(file),
-      where_(shown(file.path())),
-      limit_(limit),
-      window_(std::make_shared<Bytes>(std::min<std::uint64_t>(window, limit))) {}
+    : file_(file), where_(shown(file.path())), limit_(limit), window_(std::min<std::uint64_t>(window, limit)) {}
 
 void HeaderSource::expect(std::uint64_t n, std::string_view what) const {
   if (n <= remaining()) return;
@@ -22,23 +19,21 @@ void HeaderSource::expect(std::uint64_t n, std::string_view what) const {
 
 std::span<const std::byte> HeaderSource::take(std::uint64_t n, std::string_view what) {
   expect(n, what);
-  if (n > window_->size()) fail("{}: {} at byte {} is longer than {} bytes", where_, what, position_, window_->size());
+  if (n > window_.size()) fail("{}: {} at byte {} is longer than {} bytes", where_, what, position_, window_.size());
   if (position_ < window_start_ || position_ + n > window_end_) {
-    const std::uint64_t fill = std::min<std::uint64_t>(window_->size(), remaining());
-    file_.read_at(position_, std::span(*window_).first(fill));
+    const std::uint64_t fill = std::min<std::uint64_t>(window_.size(), remaining());
+    file_.read_at(position_, std::span(window_).first(fill));
     window_start_ = position_;
     window_end_ = position_ + fill;
   }
-  const auto bytes = std::span<const std::byte>(*window_).subspan(position_ - window_start_, n);
+  const auto bytes = std::span<const std::byte>(window_).subspan(position_ - window_start_, n);
   position_ += n;
   return bytes;
 }
 
-std::span<const std::byte> HeaderSource::skip(std::uint64_t n, std::string_view what) {
-  if (holds_all()) return take(n, what);
+void HeaderSource::skip(std::uint64_t n, std::string_view what) {
   expect(n, what);
   position_ += n;
-  return {};
 }
 
 }  // namespace toy

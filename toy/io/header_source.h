@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -24,8 +23,8 @@ class HeaderSource {
   std::uint64_t remaining() const { return limit_ - position_; }
   /// The next n <= window bytes; valid until the next call. `what` is named when they are not there.
   std::span<const std::byte> take(std::uint64_t n, std::string_view what);
-  /// Goes past n bytes, of any number. They are returned if the window is the whole header, else nothing is.
-  std::span<const std::byte> skip(std::uint64_t n, std::string_view what);
+  /// Goes past n bytes, of any number.
+  void skip(std::uint64_t n, std::string_view what);
   template <class T>
   T number(std::string_view what) {
     T value;
@@ -34,9 +33,7 @@ class HeaderSource {
   }
   /// Fails with the file, the position and `what` unless n bytes remain.
   void expect(std::uint64_t n, std::string_view what) const;
-  /// True if the window holds the whole header, so that what take and skip return stays valid.
-  bool holds_all() const { return window_->size() >= limit_; }
-  const std::shared_ptr<Bytes>& window() const { return window_; }
+  std::size_t window_bytes() const { return window_.size(); }
   const std::string& where() const { return where_; }
 
  private:
@@ -44,7 +41,7 @@ class HeaderSource {
   std::string where_;
   std::uint64_t limit_;
   std::uint64_t position_ = 0;
-  std::shared_ptr<Bytes> window_;
+  Bytes window_;
   std::uint64_t window_start_ = 0;
   std::uint64_t window_end_ = 0;
 };

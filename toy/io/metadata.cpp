@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "toy/io/file.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 
@@ -94,10 +95,31 @@ std::string MetaValue::type_name() const {
   return fmt::format("array of {} {}", count, name(element));
 }
 
+MetaValue MetaValue::read() const {
+  if (!unread.file) return *this;
+  Bytes bytes(unread.bytes);
+  unread.file->read_at(unread.offset, bytes);
+  return owned({.type = type, .element = element, .count = count}, std::move(bytes));
+}
+
+StringArray::StringArray(const MetaValue& value, std::string_view where) : value_(value.read()) {
+  starts_.reserve(value_.count);
+  std::span<const std::byte> rest = value_.raw;
+  while (starts_.size() < value_.count) {
+    const std::uint64_t length = rest.size() < 8 ? rest.size() : load<std::uint64_t>(rest);
+    if (rest.size() < 8 || length > rest.size() - 8) {
+      fail("{}: text {} of {} is not where it was: the file changed while it was read", where, starts_.size(),
+           value_.count);
+    }
+    starts_.push_back(static_cast<std::uint32_t>(value_.raw.size() - rest.size() + 8));
+    rest = rest.subspan(8 + length);
+  }
+}
+
 std::string_view StringArray::operator[](std::size_t i) const {
-  const std::size_t start = (*value_->starts)[i];
-  const auto length = load<std::uint64_t>(value_->raw.subspan(start - 8, 8));
-  return text_of(value_->raw.subspan(start, length));
+  const std::size_t start = starts_[i];
+  const auto length = load<std::uint64_t>(value_.raw.subspan(start - 8, 8));
+  return text_of(value_.raw.subspan(start, length));
 }
 
 const MetaValue* Metadata::value(std::string_view key) const {
@@ -126,6 +148,13 @@ std::int64_t Metadata::get_count_or(std::string_view key, std::int64_t absent, s
   return contains(key) ? get_count(key, min, max) : absent;
 }
 
+std::uint64_t Metadata::count_strings(std::string_view key) const {
+  const MetaValue* v = value(key);
+  if (v == nullptr) return 0;
+  detail::expect_string_array(where(key), *v);
+  return v->count;
+}
+
 void Metadata::set(std::string_view key, std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
   set_value(key, owned({.type = ValueType::String}, Bytes(bytes.begin(), bytes.end())));
@@ -133,7 +162,6 @@ void Metadata::set(std::string_view key, std::string_view text) {
 
 void Metadata::set_strings(std::string_view key, std::span<const std::string> strings) {
   Bytes raw;
-  std::vector<std::uint32_t> starts;
   for (const std::string& s : strings) {
     const std::uint64_t length = s.size();
     const auto head = std::as_bytes(std::span(&length, 1));
@@ -142,12 +170,10 @@ void Metadata::set_strings(std::string_view key, std::span<const std::string> st
     if (raw.size() + body.size() > std::numeric_limits<std::uint32_t>::max()) {
       fail("{}: the strings take more than 4 GiB", where(key));
     }
-    starts.push_back(static_cast<std::uint32_t>(raw.size()));
     raw.insert(raw.end(), body.begin(), body.end());
   }
-  MetaValue value{.type = ValueType::Array, .element = ValueType::String, .count = strings.size()};
-  value.starts = std::make_shared<const std::vector<std::uint32_t>>(std::move(starts));
-  set_value(key, owned(std::move(value), std::move(raw)));
+  set_value(key,
+            owned({.type = ValueType::Array, .element = ValueType::String, .count = strings.size()}, std::move(raw)));
 }
 
 void Metadata::set_value(std::string_view key, MetaValue value) {
@@ -224,9 +250,12 @@ std::uint64_t to_integer(std::string_view where, ValueType type, std::span<const
   return negative ? 0 - magnitude : magnitude;
 }
 
-std::string_view to_text(std::string_view where, const MetaValue& value) {
+std::string to_text(std::string_view where, const MetaValue& value) {
   if (value.type != ValueType::String) fail("{}: expected STRING, found {}", where, value.type_name());
-  return text_of(value.raw);
+  if (value.bytes() > most_text_bytes) {
+    fail("{}: a text of {} bytes, expected at most {}", where, value.bytes(), most_text_bytes);
+  }
+  return std::string(text_of(value.read().raw));
 }
 
 void expect_string_array(std::string_view where, const MetaValue& value) {

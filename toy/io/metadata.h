@@ -17,6 +17,8 @@
 
 namespace toy {
 
+class InputFile;
+
 /// The 13 value types, numbered as in the file.
 enum class ValueType : std::uint32_t { U8, I8, U16, I16, U32, I32, F32, Bool, String, Array, U64, I64, F64 };
 
@@ -29,45 +31,60 @@ std::size_t bytes_of(ValueType type);
 
 using Bytes = std::vector<std::byte>;
 
+/// The longest text that a getter reads.
+inline constexpr std::uint64_t most_text_bytes = 1 << 20;
+
+/// Bytes of an open file that nobody has asked for yet.
+struct Unread {
+  std::shared_ptr<const InputFile> file{};
+  std::uint64_t offset = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// One value, as it lies in the file. Copies share their bytes.
 struct MetaValue {
   ValueType type = ValueType::U8;
   ValueType element = ValueType::U8;  // of an array
   std::uint64_t count = 1;            // elements of an array
-  /// A number, the text of a string, or the elements of an array back to back (strings with their lengths).
+  /// A number, the text of a string, or the elements of an array back to back (strings with their lengths). Empty when
+  /// they are still in the file: read() has them.
   std::span<const std::byte> raw{};
-  /// Where the text of each string of a string array begins in `raw`.
-  std::shared_ptr<const std::vector<std::uint32_t>> starts{};
   std::shared_ptr<const Bytes> owner{};
+  Unread unread{};
 
   /// "UINT32" or "array of 3 STRING", for messages.
   std::string type_name() const;
+  std::uint64_t bytes() const { return unread.file ? unread.bytes : raw.size(); }
+  /// This value with its bytes in memory. Fails when the file has become shorter.
+  MetaValue read() const;
 };
 
-/// View of a string array; valid while the metadata is unchanged.
+/// The texts of a string array, read from the file when this is made.
 class StringArray {
  public:
-  explicit StringArray(const MetaValue& value) : value_(&value) {}
-  std::size_t size() const { return value_->count; }
+  /// Fails, beginning with `where`, when the texts are not those that were checked.
+  StringArray(const MetaValue& value, std::string_view where);
+  std::size_t size() const { return starts_.size(); }
   bool empty() const { return size() == 0; }
   /// Element i < size(); any bytes, not necessarily UTF-8.
   std::string_view operator[](std::size_t i) const;
 
  private:
-  const MetaValue* value_;
+  MetaValue value_;
+  std::vector<std::uint32_t> starts_;  // of each text in value_.raw
 };
 
 /// A number that metadata can hold and a caller can ask for.
 template <class T>
 concept MetaNumber = std::integral<T> || std::floating_point<T>;
 
-/// View of an array of numbers or bools; valid while the metadata is unchanged.
+/// The elements of an array of numbers or bools, read from the file when this is made.
 class NumberArray {
  public:
-  NumberArray(const MetaValue& value, std::string_view where) : value_(&value), where_(where) {}
-  std::size_t size() const { return value_->count; }
+  NumberArray(const MetaValue& value, std::string_view where) : value_(value.read()), where_(where) {}
+  std::size_t size() const { return value_.count; }
   bool empty() const { return size() == 0; }
-  ValueType element_type() const { return value_->element; }
+  ValueType element_type() const { return value_.element; }
   /// Element i < size(), converted by the rules of Metadata::get.
   template <MetaNumber T>
   T at(std::size_t i) const;
@@ -79,7 +96,7 @@ class NumberArray {
   }
 
  private:
-  const MetaValue* value_;
+  MetaValue value_;
   std::string where_;
 };
 
@@ -87,7 +104,7 @@ class NumberArray {
 ///
 /// Getters convert as little as is safe: any integer type to an integer that can hold the value, FLOAT32 and FLOAT64 to
 /// a floating-point type if finite, BOOL of byte 0 or 1 to bool. All else is an error that names key, expected, found.
-/// T is bool, an integer, float, double, std::string, std::string_view, StringArray or NumberArray.
+/// T is bool, an integer, float, double, std::string, StringArray or NumberArray.
 class Metadata {
  public:
   struct Entry {
@@ -124,6 +141,8 @@ class Metadata {
   std::int64_t get_count(std::string_view key, std::int64_t min, std::int64_t max) const;
   /// `absent` when there is no such key, else as get_count.
   std::int64_t get_count_or(std::string_view key, std::int64_t absent, std::int64_t min, std::int64_t max) const;
+  /// Elements of a string array, without reading them; 0 when there is no such key.
+  std::uint64_t count_strings(std::string_view key) const;
 
   /// Setters replace a value in place or add it at the end. A key has 1 to 65535 bytes and no NUL.
   template <MetaNumber T>
@@ -188,7 +207,7 @@ T to_number(std::string_view where, ValueType type, std::span<const std::byte> r
   }
 }
 
-std::string_view to_text(std::string_view where, const MetaValue& value);
+std::string to_text(std::string_view where, const MetaValue& value);
 void expect_string_array(std::string_view where, const MetaValue& value);
 void expect_number_array(std::string_view where, const MetaValue& value);
 
@@ -196,22 +215,23 @@ void expect_number_array(std::string_view where, const MetaValue& value);
 
 template <MetaNumber T>
 T NumberArray::at(std::size_t i) const {
-  const std::size_t n = bytes_of(value_->element);
-  return detail::to_number<T>(where_, value_->element, value_->raw.subspan(i * n, n));
+  const std::size_t n = bytes_of(value_.element);
+  return detail::to_number<T>(where_, value_.element, value_.raw.subspan(i * n, n));
 }
 
 template <class T>
 T Metadata::convert(std::string_view key, const MetaValue& value) const {
   if constexpr (std::same_as<T, StringArray>) {
     detail::expect_string_array(where(key), value);
-    return StringArray(value);
+    return StringArray(value, where(key));
   } else if constexpr (std::same_as<T, NumberArray>) {
     detail::expect_number_array(where(key), value);
     return NumberArray(value, where(key));
   } else if constexpr (MetaNumber<T>) {
     return detail::to_number<T>(where(key), value.type, value.raw);
   } else {
-    return T(detail::to_text(where(key), value));
+    static_assert(std::same_as<T, std::string>);
+    return detail::to_text(where(key), value);
   }
 }
 

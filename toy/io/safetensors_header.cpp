@@ -59,7 +59,7 @@ class Letters {
  private:
   void refill() {
     if (!letters_.empty() || in_.remaining() == 0) return;
-    letters_ = in_.take(std::min<std::uint64_t>(in_.remaining(), in_.window()->size()), "header");
+    letters_ = in_.take(std::min<std::uint64_t>(in_.remaining(), in_.window_bytes()), "header");
   }
 
   HeaderSource& in_;

@@ -40,7 +40,7 @@ std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absen
 
 float Hyperparameters::number(std::string_view name, float min, float max) {
   asked_.insert(key(name));
-  const float value = metadata_->get<float>(key(name));
+  const auto value = metadata_->get<float>(key(name));
   if (!(value >= min && value <= max)) {
     fail("{}: {}: expected a number from {} to {}, found {}", origin_, key(name), min, max, value);
   }
@@ -65,8 +65,8 @@ std::int64_t Hyperparameters::layers() {
 std::int64_t Hyperparameters::vocabulary() {
   constexpr std::int64_t most = 1 << 24;
   if (has("vocab_size")) return count("vocab_size", 1, most);
-  const auto tokens = metadata_->find<StringArray>("tokenizer.ggml.tokens");
-  if (tokens && !tokens->empty()) return static_cast<std::int64_t>(tokens->size());
+  const std::uint64_t tokens = metadata_->count_strings("tokenizer.ggml.tokens");
+  if (tokens > 0) return static_cast<std::int64_t>(tokens);
   const TensorInfo* embedding = file_ == nullptr ? nullptr : file_->find("token_embd.weight");
   if (embedding == nullptr) fail("{}: missing tensor token_embd.weight", origin_);
   return embedding->shape[0];

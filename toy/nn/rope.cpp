@@ -10,7 +10,7 @@ namespace {
 
 /// Ramp of YaRN (eq. 17 and 18): 0 keeps the frequency of pair i, 1 divides it.
 double yarn_ramp(const RopeOptions& o, std::int64_t i) {
-  const double R = static_cast<double>(o.width);
+  const auto R = static_cast<double>(o.width);
   const auto pair_with = [&](double rotations) {  // the pair that turns this often in the original context
     return R * std::log(o.yarn->original_context / (2 * std::numbers::pi * rotations)) / (2 * std::log(o.base));
   };

@@ -16,7 +16,7 @@ AdamW::AdamW(std::vector<Parameter> parameters, const AdamOptions& options)
 }
 
 void AdamW::update(const Parameter& p, const Tensor& g, std::span<const Tensor> moments, std::int64_t step) {
-  const double t = static_cast<double>(step);
+  const auto t = static_cast<double>(step);
   adam_update(p.value, g, moments[0], moments[1],
               {.rate = learning_rate(),
                .beta1 = options_.beta1,

@@ -91,7 +91,7 @@ void Tokenizer::make_encoder() {
     drops_first_space_ = vocabulary_.add_space_prefix.value_or(true);
     adds_bos_ = true;
     encoder_ = std::make_shared<SpmEncoder>(vocabulary_, pieces, notes);
-  } else if (vocabulary_.model == "gpt2") {
+  } else {
     pre_ = vocabulary_.pre.value_or("default");
     if (!vocabulary_.pre) notes.push_back("tokenizer.ggml.pre is missing: using the pre-tokenizer \"default\"");
     if (!PreTokenizer::known(pre_)) {
@@ -103,9 +103,6 @@ void Tokenizer::make_encoder() {
     PreTokenizer pre_tokenizer(pre_);
     adds_bos_ = pre_tokenizer.add_bos();
     encoder_ = std::make_shared<BpeEncoder>(vocabulary_, pieces, std::move(pre_tokenizer), notes);
-  } else {
-    fail("tokenizer.ggml.model: expected \"llama\" or \"gpt2\", found {}; use token ids instead of text",
-         in_quotes(vocabulary_.model));
   }
   vocabulary_.merges = {};
   vocabulary_.scores = {};

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "toy/io/metadata.h"
+#include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/text/bytes.h"
 
@@ -13,8 +14,9 @@ namespace toy {
 
 namespace {
 
-constexpr std::size_t most_tokens = 1 << 24;
-constexpr std::size_t most_merges = 1 << 26;
+// Four times what the largest published vocabularies have.
+constexpr std::size_t most_tokens = 1 << 20;
+constexpr std::size_t most_merges = 1 << 21;
 
 constexpr std::string_view key_model = "tokenizer.ggml.model";
 constexpr std::string_view key_pre = "tokenizer.ggml.pre";
@@ -73,10 +75,19 @@ std::optional<std::int32_t> read_id(const Metadata& metadata, std::string_view k
   return std::nullopt;
 }
 
+void check_model(std::string_view model) {
+  if (model == "llama" || model == "gpt2") return;
+  fail("{}: expected \"llama\" or \"gpt2\", found {}; use token ids instead of text", key_model, in_quotes(model));
+}
+
+void check_count(std::string_view key, std::string_view what, std::uint64_t count, std::uint64_t most) {
+  if (count > most) fail("{}: expected at most {} {}, found {}", key, most, what, count);
+}
+
 void check_sizes(std::size_t tokens, std::size_t merges) {
   if (tokens == 0) fail("{}: expected at least one token, found none", key_tokens);
-  if (tokens > most_tokens) fail("{}: expected at most {} tokens, found {}", key_tokens, most_tokens, tokens);
-  if (merges > most_merges) fail("{}: expected at most {} merges, found {}", key_merges, most_merges, merges);
+  check_count(key_tokens, "tokens", tokens, most_tokens);
+  check_count(key_merges, "merges", merges, most_merges);
 }
 
 }  // namespace
@@ -84,6 +95,7 @@ void check_sizes(std::size_t tokens, std::size_t merges) {
 void repair(Vocabulary& vocabulary) {
   const std::size_t tokens = vocabulary.tokens.size();
   std::vector<std::string>& notes = vocabulary.notes;
+  check_model(vocabulary.model);
   check_sizes(tokens, vocabulary.merges.size());
 
   std::size_t empty = 0;
@@ -122,23 +134,26 @@ Vocabulary read_vocabulary(const Metadata& metadata) {
   Vocabulary v;
   v.model = metadata.get<std::string>(key_model);
   v.pre = metadata.find<std::string>(key_pre);
-  const auto tokens = metadata.get<StringArray>(key_tokens);
-  const auto merges = metadata.find<StringArray>(key_merges);
-  const auto scores = metadata.find<NumberArray>(key_scores);
-  const auto types = metadata.find<NumberArray>(key_types);
-  check_sizes(tokens.size(), merges ? merges->size() : 0);
-  if (scores) v.scores = scores->to_vector<float>();
-  if (types) v.types = read_types(*types, v.notes);
-  for (const IdKey& entry : id_keys) v.*entry.id = read_id(metadata, entry.key, tokens.size(), v.notes);
+  check_model(v.model);
+  const std::size_t tokens = metadata.count_strings(key_tokens);
+  const std::size_t merges = metadata.count_strings(key_merges);
+  check_sizes(tokens, merges);
+  for (std::string_view key : {key_scores, key_types}) {
+    const MetaValue* list = metadata.value(key);
+    if (list != nullptr) check_count(key, "values", list->count, most_tokens);
+  }
+  if (const auto scores = metadata.find<NumberArray>(key_scores)) v.scores = scores->to_vector<float>();
+  if (const auto types = metadata.find<NumberArray>(key_types)) v.types = read_types(*types, v.notes);
+  for (const IdKey& entry : id_keys) v.*entry.id = read_id(metadata, entry.key, tokens, v.notes);
   for (std::string_view key : fim_end_keys) {
-    if (const auto id = read_id(metadata, key, tokens.size(), v.notes)) v.fim_ends.push_back(*id);
+    if (const auto id = read_id(metadata, key, tokens, v.notes)) v.fim_ends.push_back(*id);
   }
   v.add_bos = metadata.find<bool>(key_add_bos);
   v.add_eos = metadata.find<bool>(key_add_eos);
   v.add_space_prefix = metadata.find<bool>(key_add_space_prefix);
   v.chat_template = metadata.get_or<std::string>(key_chat_template, "");
-  v.tokens = copy_strings(tokens);
-  if (merges) v.merges = copy_strings(*merges);
+  v.tokens = copy_strings(metadata.get<StringArray>(key_tokens));
+  if (merges > 0) v.merges = copy_strings(metadata.get<StringArray>(key_merges));
   return v;
 }
 
@@ -155,6 +170,7 @@ void write_vocabulary(const Vocabulary& v, Metadata& metadata) {
   if (!v.types.empty()) {
     const std::vector<std::int32_t> numbers = [&] {
       std::vector<std::int32_t> list;
+      list.reserve(v.types.size());
       for (TokenType type : v.types) list.push_back(static_cast<std::int32_t>(type));
       return list;
     }();

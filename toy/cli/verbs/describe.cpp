@@ -12,11 +12,12 @@ namespace toy::cli {
 
 namespace {
 
-/// A scalar of the metadata as JSON; arrays as their type.
+/// A scalar of the metadata as JSON; arrays and very long texts as their type.
 Json value_json(const Metadata& metadata, const Metadata::Entry& entry) {
   switch (entry.value.type) {
     case ValueType::String:
-      return std::string(metadata.get<std::string_view>(entry.key));
+      if (entry.value.bytes() > most_text_bytes) return fmt::format("STRING of {} bytes", entry.value.bytes());
+      return metadata.get<std::string>(entry.key);
     case ValueType::Array:
       return entry.value.type_name();
     case ValueType::F32:
@@ -210,9 +211,9 @@ void run(const Arguments& a, Console& console) {
   TraceDevice trace;
   const auto model = trace_model(file, trace);
   const CpuDevice device({.threads = 1, .simd_level = a.text("--simd").value_or("")});
-  const std::string architecture = file.metadata().get<std::string>("general.architecture");
+  const auto architecture = file.metadata().get<std::string>("general.architecture");
   std::optional<Tokenizer> tokenizer;
-  const std::string kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
+  const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
   if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
   if (tokenizer) {
     for (const std::string& note : tokenizer->notes()) console.note("note: {}", note);
@@ -257,7 +258,8 @@ std::vector<JsonForm> json_forms() {
             {"missing_bytes", "integer", "tensor data that the files lack"},
             {"gguf_version", "integer", "2 or 3"},
             {"architecture", "string", "general.architecture"},
-            {"hyperparameters", "object", "keys general.* and of the architecture; arrays as their type"},
+            {"hyperparameters", "object",
+             "keys general.* and of the architecture; arrays and texts over 1 MiB as their type"},
             {"hyperparameters.*", "integer or number or string or boolean", "", false},
             {"tokenizer", "object or null", "null when the file has none"},
             {"tokenizer.model", "string", "llama (SPM) or gpt2 (byte-level BPE)", false},

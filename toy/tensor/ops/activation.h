@@ -80,7 +80,7 @@ using GeluBackwardArgs = GeluBackwardArgsOf<float>;
 template <class Number>
 void swiglu_backward_ref(const SwigluBackwardArgsOf<Number>& a) {
   for (std::int64_t i = 0; i < a.n; ++i) {
-    const double g = static_cast<double>(a.g[i]), u = static_cast<double>(a.u[i]), dy = static_cast<double>(a.dy[i]);
+    const auto g = static_cast<double>(a.g[i]), u = static_cast<double>(a.u[i]), dy = static_cast<double>(a.dy[i]);
     const double s = 1 / (1 + std::exp(-g));
     a.dg[i] = static_cast<Number>(dy * u * s * (1 + g * (1 - s)));
     a.du[i] = static_cast<Number>(dy * g * s);
@@ -91,7 +91,7 @@ template <class Number>
 void gelu_backward_ref(const GeluBackwardArgsOf<Number>& a) {
   const double c = std::sqrt(2 / 3.14159265358979323846);
   for (std::int64_t i = 0; i < a.n; ++i) {
-    const double x = static_cast<double>(a.x[i]);
+    const auto x = static_cast<double>(a.x[i]);
     const double h = std::tanh(c * (x + 0.044715 * x * x * x));
     const double slope = (1 + h) / 2 + x / 2 * (1 - h * h) * c * (1 + 3 * 0.044715 * x * x);
     a.dx[i] = static_cast<Number>(static_cast<double>(a.dy[i]) * slope);

@@ -46,7 +46,7 @@ template <class Number>
 void softmax_ref(const SoftmaxArgsOf<Number>& a) {
   for (std::int64_t t = 0; t < a.T; ++t) {
     const Number* x = a.x + t * a.V;
-    const double top = static_cast<double>(*std::max_element(x, x + a.V));
+    const auto top = static_cast<double>(*std::max_element(x, x + a.V));
     double sum = 0;
     for (std::int64_t i = 0; i < a.V; ++i) sum += std::exp(static_cast<double>(x[i]) - top);
     for (std::int64_t i = 0; i < a.V; ++i) {

@@ -176,7 +176,7 @@ inline void cross_entropy(const CrossEntropyArgs& a, const Team& team) {
     const double total = exponentials(z, a.V, top);
     a.losses[t] = static_cast<double>(top) + __builtin_log(total) - static_cast<double>(wanted);
     if (!a.gradient) continue;
-    const float p = static_cast<float>(static_cast<double>(z[target]) / total - 1.0);
+    const auto p = static_cast<float>(static_cast<double>(z[target]) / total - 1.0);
     const vf factor = broadcast(static_cast<float>(a.weight / total));
     for (std::int64_t i = 0; i < a.V; i += lanes) {
       const std::int64_t n = min(lanes, a.V - i);

@@ -133,7 +133,7 @@ inline void log_softmax(const LogSoftmaxArgs& a, const Team& team) {
         for (std::int64_t j = 0; j < n - k; ++j) total += static_cast<double>(part[j]);
       }
     }
-    const float log_sum = static_cast<float>(static_cast<double>(highest) + __builtin_log(total));
+    const auto log_sum = static_cast<float>(static_cast<double>(highest) + __builtin_log(total));
     for (std::int64_t j = 0; j < a.V; ++j) a.y[t * a.V + j] = x[j] - log_sum;
   }
 }
