@@ -6,10 +6,10 @@ JOBS ?= $(shell nproc)
 MODEL ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo check build deps format tidy lint asan tsan fuzz docs clean help
+.PHONY: demo check model build deps format tidy lint asan tsan fuzz docs clean help
 .DEFAULT_GOAL := help
 
-demo: build  ## Describe, run and measure MODEL=path, or a small untrained model
+demo: build  ## Train on built-in stories for a minute and tell one; or describe, run and measure MODEL=path
 	@tools/demo.sh $(MODEL)
 
 check: build  ## Install what is missing, build, run every checker and test
@@ -23,6 +23,10 @@ build: deps  ## Build everything; the program is build/toy
 format tidy tsan fuzz: DEPS = --lint
 deps:
 	@tools/install-deps $(DEPS)
+
+model: build  ## Train models/stories.gguf again, the model that the program carries (at most 5 minutes)
+	@mkdir -p data && build/tools/story-model data/stories.gguf
+	@cmp data/stories.gguf models/stories.gguf && echo "the same bytes as models/stories.gguf"
 
 example_%: build  ## Run a numbered example, e.g. make example_01 MODEL=path
 	@tools/example.sh $* $(MODEL)

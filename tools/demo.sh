@@ -1,17 +1,8 @@
 #!/bin/sh
-# The main job on one model: what it is, what it says, how fast it is.
-# Usage: tools/demo.sh [MODEL.gguf]      Without a model it uses a small random one, which it writes itself.
+# The main job. Without a model: trains one on built-in stories for at most a minute, then lets the model that the program
+# carries finish a story. With one: what it is, what it says, how fast it is. Usage: tools/demo.sh [MODEL.gguf]
 set -eu
 cd "$(dirname "$0")/.."
-
-model=${1:-}
-if [ -z "$model" ]; then
-  model=data/untrained.gguf
-  mkdir -p data
-  build/tools/random-model "$model"
-  echo "No MODEL given: $model is a small model with random parameters and a byte vocabulary."
-  echo "It is untrained, so its text is noise. A real one: make demo MODEL=path/to/model.gguf"
-fi
 
 run() {
   printf '\n$ build/toy'
@@ -19,6 +10,20 @@ run() {
   printf '\n'
   build/toy "$@"
 }
-run describe "$model"
-run infer "$model" --prompt "Once upon a time" --n 64
-run bench "$model" -p 128 -n 32
+
+if [ $# -gt 0 ] && [ -n "$1" ]; then
+  run describe "$1"
+  run infer "$1" --prompt "Once upon a time" --n 64
+  run bench "$1" -p 128 -n 32
+  exit 0
+fi
+
+rm -rf data/demo
+echo "A new model learns to tell stories, for at most 60 seconds. Step 0 is what it says before."
+run train from-scratch --max-time 60 --steps 600 --batch-size 16 --lr 8e-3 --warmup-steps 50 --cosine --documents \
+  --eval-every 200 --gen-every 600 --out data/demo
+weights=$(ls -t data/demo/*/weights/*.gguf | head -n 1)
+echo
+echo "What it says now, and what the model inside the program says, which had more time to learn:"
+run infer "$weights" --prompt "Once upon a time" --n 100 --quiet
+run infer --prompt "Once upon a time, there was a little" --n 120 --quiet

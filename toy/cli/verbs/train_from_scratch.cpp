@@ -3,7 +3,9 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
+#include <chrono>
 #include <ctime>
+#include <stop_token>
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
@@ -186,7 +188,18 @@ void run(const Arguments& a, Console& console) {
   const bool json = a.has("--json"), live = LiveLines(!a.has("--quiet")).on();
   const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
   TrainDisplay display(console, training, peak, json, live);
-  const RunSummary summary = training.train(display.observer(), interrupt.token());
+  std::stop_source stop;  // by a signal, or because the time is up
+  const std::stop_callback by_signal(interrupt.token(), [&stop] { stop.request_stop(); });
+  RunObserver observer = display.observer();
+  if (const auto most = a.number("--max-time")) {
+    observer.step = [&stop, most, show = observer.step, start = std::chrono::steady_clock::now()](
+                        const StepResult& r, double seconds) {
+      show(r, seconds);
+      const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      if (spent >= *most) stop.request_stop();
+    };
+  }
+  const RunSummary summary = training.train(observer, stop.get_token());
   display.finish();
   answer(training, summary, json, console);
   console.flush();
@@ -203,6 +216,12 @@ std::vector<Option> own_options() {
            .metavar = "RUN",
            .type = Type::path,
            .help = "go on with a run: its id, its folder, or a file of its newest checkpoint"},
+          {.name = "--max-time",
+           .metavar = "SECONDS",
+           .type = Type::number,
+           .help = "save and end, as Ctrl-C does, when training has taken so long",
+           .min = 0,
+           .max = 1e9},
           {.name = "--dry-run", .help = "print how much memory and time it takes; write nothing"}};
 }
 
