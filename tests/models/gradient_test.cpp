@@ -177,22 +177,66 @@ TEST_P(Training, TenStepsOfAdamW) {
 
 TEST_P(Training, SameBytesForAnyNumberOfThreads) {
   const GgufFile file = GgufFile::open(folder_ / "model.gguf");
-  std::vector<Values> expected;
-  for (const int threads : {1, 2, 3}) {
-    CpuDevice device({.threads = threads});
-    const auto model = load_model(file, device, Use::training);
-    AdamW optimizer(parameters(*model), {});
-    for (int step = 0; step < 2; ++step) {
-      Tape tape(device);
-      tape.backward(loss(*model, device));
-      optimizer.step(gradients(tape, optimizer.parameters()));
+  std::vector<Values> in_f32;
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    std::vector<Values> expected;
+    for (const int threads : {1, 2, 3}) {
+      CpuDevice device({.threads = threads});
+      const auto model = load_model(file, device, Use::training);
+      AdamW optimizer(parameters(*model), {});
+      double last = 0;
+      for (int step = 0; step < 2; ++step) {
+        Tape tape(device, {precision});
+        const Tensor l = loss(*model, device);
+        last = static_cast<double>(l.data<float>()[0]);
+        tape.backward(l);
+        optimizer.step(gradients(tape, optimizer.parameters()));
+      }
+      EXPECT_TRUE(std::isfinite(last));
+      std::vector<Values> found;
+      for (const Parameter& p : optimizer.parameters()) {
+        found.emplace_back(p.value.values<float>().begin(), p.value.values<float>().end());
+      }
+      if (expected.empty()) expected = found;
+      EXPECT_EQ(found, expected) << threads;
     }
-    std::vector<Values> found;
-    for (const Parameter& p : optimizer.parameters()) {
-      found.emplace_back(p.value.values<float>().begin(), p.value.values<float>().end());
+    if (in_f32.empty()) {
+      in_f32 = expected;
+    } else {
+      EXPECT_NE(expected, in_f32) << "the precision changed nothing";
     }
-    if (expected.empty()) expected = found;
-    EXPECT_EQ(found, expected) << threads;
+  }
+}
+
+/// Rounding 8 bits of every factor moves a loss by little, and a gradient by about as much as the rounding itself.
+TEST_P(Training, Bf16IsNearF32) {
+  const GgufFile file = GgufFile::open(folder_ / "model.gguf");
+  CpuDevice device({.threads = 2});
+  const auto model = load_model(file, device, Use::training);
+  std::vector<Values> exact;
+  for (const Precision precision : {Precision::f32, Precision::bf16}) {
+    Tape tape(device, {precision});
+    const Tensor l = loss(*model, device);
+    tape.backward(l);
+    EXPECT_NEAR(l.data<float>()[0], json_.at("loss").get<double>(), 2e-3 * json_.at("loss").get<double>());
+    double error = 0, norm = 0;
+    std::size_t i = 0;
+    for (const Parameter& p : parameters(*model)) {
+      const auto g = tape.gradient(p.value).values<float>();
+      if (precision == Precision::f32) {
+        exact.emplace_back(g.begin(), g.end());
+        continue;
+      }
+      const Values& e = exact[i++];
+      for (std::size_t j = 0; j < e.size(); ++j) {
+        const double d = static_cast<double>(g[j]) - static_cast<double>(e[j]);
+        error += d * d;
+        norm += static_cast<double>(e[j]) * static_cast<double>(e[j]);
+      }
+    }
+    if (precision == Precision::f32) continue;
+    EXPECT_LT(std::sqrt(error), 0.03 * std::sqrt(norm));
+    EXPECT_GT(std::sqrt(error), 1e-5 * std::sqrt(norm));
   }
 }
 
