@@ -20,7 +20,7 @@ fi
 
 rm -rf data/demo
 echo "A new model learns to tell stories, for at most 60 seconds. Step 0 is what it says before."
-run train from-scratch --max-time 60 --steps 600 --batch-size 16 --lr 8e-3 --warmup-steps 50 --cosine --documents \
+run train from-scratch --max-time 60 --steps 600 --batch-size 16 --lr 8e-3 --warmup-steps 50 --cosine --documents --cuts 3 \
   --eval-every 200 --gen-every 600 --out data/demo
 weights=$(ls -t data/demo/*/weights/*.gguf | head -n 1)
 echo

@@ -25,8 +25,9 @@ toy::FromScratch story_recipe() {
   toy::FromScratch recipe;
   recipe.name = "stories";
   recipe.model = {.arch = "llama", .d_model = 128, .layers = 4, .heads = 4, .kv_heads = 2, .d_ff = 352, .context = 256};
-  recipe.options = {.steps = 1500, .batch = 16, .rate = 4e-3, .warmup = 100, .cosine = true, .documents = true};
+  recipe.options = {.steps = 1200, .batch = 16, .rate = 4e-3, .warmup = 100, .cosine = true, .documents = true};
   recipe.vocabulary.merges = 900;
+  recipe.vocabulary.cuts = 3;
   return recipe;
 }
 

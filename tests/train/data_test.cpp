@@ -10,6 +10,7 @@
 #include "toy/train/batches.h"
 #include "toy/train/corpus.h"
 #include "toy/train/random.h"
+#include "toy/train/recipe.h"
 
 #include "tests/io/expect_error.h"
 #include "tests/io/scratch.h"
@@ -84,6 +85,29 @@ TEST(Tokens, DocumentsBeginWithBosAndEndWithEos) {
   EXPECT_THAT(ids, ElementsAre(1, byte('a'), byte('b'), 2, 1, byte('c'), 2));
   EXPECT_THAT(std::vector(data.documents().begin(), data.documents().end()), ElementsAre(0U, 4U));
   EXPECT_THAT(error_of([] { (void)tokens_of({}); }), HasSubstr("no text"));
+}
+
+TEST(Tokens, CutsChangeTheIdsAndNotTheText) {
+  std::string text;
+  for (int i = 0; i < 60; ++i) text += "the caf\xC3\xA9 and the hen ";
+  const Corpus corpus = Corpus::texts({text, "hen"});
+  FromScratch recipe;
+  recipe.vocabulary.merges = 30;
+  const Tokenizer tokenizer = Tokenizer::from_vocabulary(recipe.make_vocabulary(corpus));
+  std::vector<std::vector<std::int32_t>> all;
+  for (const EncodingOptions& options :
+       {EncodingOptions{0, 1}, EncodingOptions{8, 1}, EncodingOptions{8, 1}, EncodingOptions{8, 2}}) {
+    const TokenData data = TokenData::over(
+        std::make_shared<const std::vector<std::byte>>(encode_documents(tokenizer, corpus.documents(), options)), "t");
+    ASSERT_EQ(data.documents().size(), 2U);
+    std::vector<std::int32_t> ids;
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(data.documents()[1]); ++i) ids.push_back(data[i]);
+    EXPECT_EQ(tokenizer.decode(ids), text);
+    all.push_back(ids);
+  }
+  EXPECT_NE(all[0], all[1]);
+  EXPECT_EQ(all[1], all[2]);
+  EXPECT_NE(all[1], all[3]);
 }
 
 TEST(Tokens, TargetsFollowTheirTokensAndStopAtDocuments) {

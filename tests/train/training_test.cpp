@@ -8,6 +8,7 @@
 #include "toy/generate/generate.h"
 #include "toy/tensor/device/cpu/cpu_device.h"
 #include "toy/train/estimate.h"
+#include "toy/train/random.h"
 #include "toy/train/sample.h"
 
 #include "tests/io/scratch.h"
@@ -251,6 +252,38 @@ TEST(Sidecar, IsReadAsItWasWrittenAndRefusedIfNot) {
   EXPECT_THAT(broken("0000000000abcdef", "xyz"), HasSubstr("hexadecimal"));
   EXPECT_THAT(broken("\"log_bytes\": 999", "\"log_bytes\": 1.5"), HasSubstr("expected a whole number"));
   EXPECT_THAT(error_of([] { (void)parse_checkpoint("", "s"); }), HasSubstr("is no JSON object"));
+}
+
+/// Any change of some bytes of a sidecar or a configuration is refused in one line, or read and written as it is.
+TEST(Sidecar, MutationsAreRefusedOrReadAgain) {
+  Checkpoint c;
+  c.step = 7;
+  c.weights = {"weights/step-7.gguf", 100, 0xABCDEF};
+  c.state = {"state/step-7.gguf", 200, 1};
+  c.validation_loss = 1.5;
+  Random random(3);
+  for (const bool sidecar : {true, false}) {
+    const std::string good = sidecar ? checkpoint_text(c) : config_text(test::small_config());
+    const auto again = [&](const std::string& text) {
+      return sidecar ? checkpoint_text(parse_checkpoint(text, "s")) : config_text(parse_config(text, "s"));
+    };
+    for (int i = 0; i < 5000; ++i) {
+      std::string text = good;
+      for (int k = 0; k < 2; ++k) {
+        const std::size_t at = random.below(text.size());
+        const std::uint64_t kind = random.below(3);
+        if (kind == 0) text[at] = static_cast<char>(random.below(256));
+        if (kind == 1) text.erase(at, random.below(20));
+        if (kind == 2) text.insert(at, std::string(random.below(4), "0-{[\"e"[random.below(6)]));
+      }
+      try {
+        const std::string written = again(text);
+        EXPECT_EQ(again(written), written);
+      } catch (const Error& error) {
+        EXPECT_EQ(std::string_view(error.what()).find('\n'), std::string_view::npos);
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -9,11 +9,11 @@ namespace toy {
 namespace {
 
 TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::filesystem::path& path,
-                 const FromScratch::Progress& progress) {
+                 const EncodingOptions& options, const FromScratch::Progress& progress) {
   std::int64_t done = 0;
   const auto all = static_cast<std::int64_t>(corpus.documents().size());
-  auto bytes =
-      encode_documents(tokenizer, corpus.documents(), [&] { return progress && !progress("corpus", done++, all); });
+  auto bytes = encode_documents(tokenizer, corpus.documents(), options,
+                                [&] { return progress && !progress("corpus", done++, all); });
   if (path.empty()) {
     return TokenData::over(std::make_shared<const std::vector<std::byte>>(std::move(bytes)), corpus.description());
   }
@@ -24,6 +24,9 @@ TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::fi
 }  // namespace
 
 Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& progress) const {
+  if (vocabulary.cuts < 0 || vocabulary.cuts > 1000) {
+    refuse("cuts: expected 0 to 1000, found {}", vocabulary.cuts);
+  }
   if (vocabulary.kind == "byte") return byte_vocabulary();
   if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
   if (vocabulary.kind != "bpe") {
@@ -54,7 +57,7 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabu
   Metadata metadata = model_metadata(shape, words, name);
   require_memory(training_memory(metadata, options, shape.context, corpus.bytes()));
   Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
-  TokenData data = encode(tokenizer, corpus, tokens, progress);
+  TokenData data = encode(tokenizer, corpus, tokens, {vocabulary.cuts, options.seed}, progress);
   auto made = initialized_model(metadata, device, options.seed);
   return {
       {&device, std::move(metadata), std::move(made), std::move(tokenizer), std::move(data)}, shape.context, options};

@@ -16,6 +16,7 @@ namespace toy {
 struct VocabularyOptions {
   std::string kind = "bpe";   // "bpe", "char", "byte", or a GGUF file that has one
   std::int64_t merges = 500;  // pieces that bpe learns beyond the characters
+  std::int64_t cuts = 0;      // random places at which each document is broken before it is encoded
 };
 
 /// A model with random parameters, trained on a corpus alone.

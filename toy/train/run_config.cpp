@@ -119,6 +119,7 @@ constexpr auto list_training = [](auto& v, auto& o) {
 constexpr auto list_vocabulary = [](auto& v, auto& o) {
   v("kind", o.kind);
   v("merges", o.merges);
+  v("cuts", o.cuts);
 };
 
 constexpr auto list_run = [](auto& v, auto& o) {

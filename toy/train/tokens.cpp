@@ -6,6 +6,7 @@
 
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
+#include "toy/train/random.h"
 
 namespace toy {
 
@@ -19,6 +20,27 @@ Number number_at(std::span<const std::byte> bytes, std::size_t offset) {
   Number value;
   std::memcpy(&value, bytes.data() + offset, sizeof value);
   return value;
+}
+
+/// The end of a word, or any other end of a character, near a random place; 0 or the size: no cut.
+std::size_t random_cut(std::string_view text, Random& random) {
+  std::size_t at = random.below(text.size() + 1);
+  const bool at_word = random.below(2) == 0;
+  const auto continues = [&](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
+  while (at < text.size() && (continues(at) || (at_word && text[at] != ' '))) ++at;
+  return at;
+}
+
+/// The document in its parts, in order.
+std::vector<std::string_view> cut(std::string_view document, std::int64_t cuts, Random& random) {
+  std::vector<std::size_t> places{0, document.size()};
+  for (std::int64_t i = 0; i < cuts; ++i) places.push_back(random_cut(document, random));
+  std::ranges::sort(places);
+  std::vector<std::string_view> parts;
+  for (std::size_t i = 0; i + 1 < places.size(); ++i) {
+    if (places[i] < places[i + 1]) parts.push_back(document.substr(places[i], places[i + 1] - places[i]));
+  }
+  return parts;
 }
 
 }  // namespace
@@ -83,7 +105,8 @@ std::span<const std::uint64_t> TokenData::documents(std::int64_t begin, std::int
 }
 
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
-                                        const std::function<bool()>& cancelled) {
+                                        const EncodingOptions& options, const std::function<bool()>& cancelled) {
+  Random random(options.seed, 0x637574);
   const bool wide = tokenizer.size() > 1 << 16;
   std::vector<std::byte> ids;
   std::vector<std::uint64_t> starts;
@@ -95,11 +118,13 @@ std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<co
   };
   for (const std::string_view document : documents) {
     if (cancelled && cancelled()) fail("interrupted while the corpus was encoded; nothing was trained");
-    const auto encoded = tokenizer.encode(document, {.add_special = false});
-    if (encoded.empty()) continue;
+    const auto parts = cut(document, options.cuts, random);
+    if (parts.empty()) continue;
     starts.push_back(ids.size() / width);
     if (tokenizer.bos()) add(*tokenizer.bos());
-    for (const std::int32_t id : encoded) add(id);
+    for (const std::string_view part : parts) {
+      for (const std::int32_t id : tokenizer.encode(part, {.add_special = false})) add(id);
+    }
     if (tokenizer.eos()) add(*tokenizer.eos());
   }
   if (ids.empty()) refuse("the corpus is empty: no document has any text");

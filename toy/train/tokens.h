@@ -42,9 +42,18 @@ class TokenData {
   bool wide_ = false;
 };
 
+/// How documents become ids.
+struct EncodingOptions {
+  /// Random places (by `seed`) at which a document is broken before it is encoded. Pieces that hold several words never
+  /// end where a prompt does; a model that has seen documents broken anywhere goes on after any prompt.
+  std::int64_t cuts = 0;
+  std::uint64_t seed = 0;
+};
+
 /// The bytes of such a file. Each document begins with BOS and ends with EOS where the tokenizer has them.
 /// `cancelled` is asked before every document. Errors: no text at all; cancelled.
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
+                                        const EncodingOptions& options = {},
                                         const std::function<bool()>& cancelled = {});
 
 }  // namespace toy
