@@ -192,8 +192,8 @@ void run(const Arguments& a, Console& console) {
   const std::stop_callback by_signal(interrupt.token(), [&stop] { stop.request_stop(); });
   RunObserver observer = display.observer();
   if (const auto most = a.number("--max-time")) {
-    observer.step = [&stop, most, show = observer.step, start = std::chrono::steady_clock::now()](
-                        const StepResult& r, double seconds) {
+    observer.step = [&stop, most, show = observer.step, start = std::chrono::steady_clock::now()](const StepResult& r,
+                                                                                                  double seconds) {
       show(r, seconds);
       const double spent = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       if (spent >= *most) stop.request_stop();
