@@ -159,5 +159,37 @@ TEST(ResumeRun, KeepsTheNewestAndTheBest) {
   }
 }
 
+/// Trained on one letter, validated on another: the first checkpoint stays the best.
+TEST(ResumeRun, KeepsTheBestThoughItIsOld) {
+  const testing::ScratchFolder scratch;
+  RunConfig config = test::small_config();
+  config.recipe.vocabulary = {.kind = "byte"};
+  config.recipe.options = {.steps = 20, .batch = 2, .rate = 1e-2, .validation_share = 0.15};
+  config.options.save_every = 4;
+  config.options.keep = 1;
+  CpuDevice device({.threads = 1});
+  fs::create_directories(scratch / "run");
+  const Corpus corpus = Corpus::texts({std::string(2000, 'a'), std::string(400, 'b')});
+  toy::Run run = toy::Run::begin(scratch / "run", config, corpus, device);
+  (void)run.train();
+  EXPECT_EQ(checkpoint_steps(scratch / "run"), (std::vector<std::int64_t>{4, 20}));
+  EXPECT_EQ(newest_checkpoint(scratch / "run").checkpoint.best_step, 4);
+}
+
+TEST(ResumeRun, RemovesWhatACrashLeft) {
+  const testing::ScratchFolder scratch;
+  CpuDevice device({.threads = 1});
+  {
+    toy::Run run = test::begin_run(scratch / "run", test::small_config(), device);
+    (void)train_until(run, 5);
+  }
+  const std::vector<std::string> left{"run/weights/step-9.gguf", "run/weights/.step-9.gguf.part",
+                                      "run/state/step-9.gguf"};
+  for (const std::string& file : left) testing::write_bytes(scratch / file, "half");
+  (void)toy::Run::resume(scratch / "run", device);
+  for (const std::string& file : left) EXPECT_FALSE(fs::exists(scratch / file)) << file;
+  EXPECT_EQ(newest_checkpoint(scratch / "run").checkpoint.step, 5);
+}
+
 }  // namespace
 }  // namespace toy
