@@ -166,6 +166,23 @@ TEST_F(Train, a_dry_run_estimates_and_writes_nothing) {
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(folder.str()) / "runs"));
 }
 
+TEST_F(Train, the_estimate_is_what_it_takes) {
+  if (sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
+  const std::int64_t idle = toy({"--version"}).peak_bytes;
+  for (const std::vector<std::string>& shape : {std::vector<std::string>{"--d-model", "64", "--layers", "2"},
+                                                {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"}}) {
+    std::vector<std::string> all = {"train", "from-scratch", "--corpus", "corpus.txt", "--vocab-size",
+                                    "60",    "--threads",    "1",        "--context",  "128"};
+    all.insert(all.end(), shape.begin(), shape.end());
+    std::vector<std::string> dry = all, real = all;
+    dry.emplace_back("--dry-run");
+    real.insert(real.end(), {"--steps", "3"});
+    const auto expected = answer(dry, "--dry-run", start)["memory"]["total"].get<std::int64_t>();
+    const std::int64_t found = toy(real, start).peak_bytes - idle;
+    EXPECT_LT(std::abs(expected - found), std::max<std::int64_t>(8 << 20, found / 20)) << expected << " " << found;
+  }
+}
+
 TEST_F(Train, autotune_prints_a_command_that_runs) {
   const Json json = answer(
       {"train",        "autotune", "--batch-sizes", "1,2", "--threads", "1", "--steps",  "1", "--corpus",  "corpus.txt",

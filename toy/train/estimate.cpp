@@ -72,13 +72,16 @@ TrainingEstimate estimate_training(const FromScratch& recipe, const std::functio
                                    const CpuOptions& cpu) {
   TrainingEstimate e;
   const std::int64_t before = status_bytes("VmRSS");
-  const Corpus corpus = texts();
   CpuDevice device(cpu);
   const ModelConfig shape = recipe.model.resolved();
-  const Vocabulary words = recipe.make_vocabulary(corpus);
-  e.memory = training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context, corpus.bytes());
-  e.available = available_memory();
-  Training training = recipe.realize(device, corpus, words);
+  Training training = [&] {  // corpus and vocabulary are gone when the steps begin, as in a run
+    const Corpus corpus = texts();
+    const Vocabulary words = recipe.make_vocabulary(corpus);
+    e.memory =
+        training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context, corpus.bytes());
+    e.available = available_memory();
+    return recipe.realize(device, corpus, words);
+  }();
   double seconds = 0;
   for (int i = 0; i < TrainingEstimate::steps_tried; ++i) {
     const auto start = std::chrono::steady_clock::now();
