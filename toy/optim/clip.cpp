@@ -25,7 +25,7 @@ double clip_global_norm(std::span<const Tensor> gradients, double most) {
   for (const Tensor& g : gradients) {
     if (!g || factor == 1 || !done.insert(g.raw()).second) continue;
     with_number(g.dtype(), [&]<class Number>(Number) {
-      Number* x = g.data<Number>();
+      auto* x = g.data<Number>();
       const std::int64_t n = g.shape().elements();
       run<ScaleArgsOf<Number>>({x, x, n, factor, 0}, {&g}, {&g, 1}, {}, static_cast<double>(n));
     });

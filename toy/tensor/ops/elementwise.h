@@ -97,7 +97,7 @@ void map_ref(const Args& a) {
 
 template <class Number>
 void scale_ref(const ScaleArgsOf<Number>& a) {
-  const Number factor = static_cast<Number>(a.a), offset = static_cast<Number>(a.b);
+  const auto factor = static_cast<Number>(a.a), offset = static_cast<Number>(a.b);
   for (std::int64_t i = 0; i < a.n; ++i) a.y[i] = factor * a.x[i] + offset;
 }
 
