@@ -64,6 +64,7 @@ void write_safetensors(const std::filesystem::path& path, std::span<const SafeTe
            t.data.size());
     }
     std::vector<std::int64_t> axes;
+    axes.reserve(static_cast<std::size_t>(t.shape.rank()));
     for (int i = 0; i < t.shape.rank(); ++i) axes.push_back(t.shape[i]);
     table[t.name] = {{"dtype", type->name}, {"shape", axes}, {"data_offsets", {end, end + t.data.size()}}};
     end += t.data.size();

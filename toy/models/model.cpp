@@ -65,6 +65,7 @@ std::unique_ptr<Model> make_model(Hyperparameters& h) {
 
 std::vector<std::string_view> architectures() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(known));
   for (const Architecture& a : known) names.push_back(a.name);
   return names;
 }

@@ -33,7 +33,7 @@ struct RmsPropOptions {
 /// v = alpha v + (1 - alpha) g^2;  p -= rate g / (sqrt(v) + eps) (Tieleman & Hinton 2012).
 class RMSprop final : public MomentOptimizer {
  public:
-  RMSprop(std::vector<Parameter> parameters, const RmsPropOptions& options = {});
+  explicit RMSprop(std::vector<Parameter> parameters, const RmsPropOptions& options = {});
 
  protected:
   void update(const Parameter& p, const Tensor& g, std::span<const Tensor> moments, std::int64_t step) override;

@@ -57,8 +57,9 @@ void copy_blocks_ref(const CopyBlocks<Number>& a) {
 
 template <class Number>
 void repeat_ref(const RepeatArgsOf<Number>& a) {
+  const CopyBlocks<Number>& blocks = a;
   for (std::int64_t copy = 0; copy < a.n; ++copy) {
-    CopyBlocks<Number> one = a;
+    CopyBlocks<Number> one = blocks;
     one.y += copy * a.width;
     copy_blocks_ref(one);
   }

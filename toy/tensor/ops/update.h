@@ -65,7 +65,7 @@ using AdamUpdateArgs = AdamUpdateArgsOf<float>;
 
 template <class Number>
 void sgd_update_ref(const SgdUpdateArgsOf<Number>& a) {
-  const Number rate = static_cast<Number>(a.step.rate), momentum = static_cast<Number>(a.step.momentum);
+  const auto rate = static_cast<Number>(a.step.rate), momentum = static_cast<Number>(a.step.momentum);
   for (std::int64_t i = 0; i < a.n; ++i) {
     Number move = a.g[i];
     if (a.v != nullptr) {
@@ -78,8 +78,8 @@ void sgd_update_ref(const SgdUpdateArgsOf<Number>& a) {
 
 template <class Number>
 void rmsprop_update_ref(const RmsPropUpdateArgsOf<Number>& a) {
-  const Number rate = static_cast<Number>(a.step.rate), eps = static_cast<Number>(a.step.eps);
-  const Number alpha = static_cast<Number>(a.step.alpha), rest = static_cast<Number>(1 - a.step.alpha);
+  const auto rate = static_cast<Number>(a.step.rate), eps = static_cast<Number>(a.step.eps);
+  const auto alpha = static_cast<Number>(a.step.alpha), rest = static_cast<Number>(1 - a.step.alpha);
   for (std::int64_t i = 0; i < a.n; ++i) {
     a.v[i] = alpha * a.v[i] + rest * a.g[i] * a.g[i];
     a.p[i] -= rate * (a.g[i] / (std::sqrt(a.v[i]) + eps));
@@ -89,10 +89,10 @@ void rmsprop_update_ref(const RmsPropUpdateArgsOf<Number>& a) {
 template <class Number>
 void adam_update_ref(const AdamUpdateArgsOf<Number>& a) {
   const AdamStep& s = a.step;
-  const Number keep = static_cast<Number>(1 - s.rate * s.weight_decay), eps = static_cast<Number>(s.eps);
-  const Number rest1 = static_cast<Number>(1 - s.beta1), beta2 = static_cast<Number>(s.beta2);
-  const Number rest2 = static_cast<Number>(1 - s.beta2), rate = static_cast<Number>(s.rate / s.correction1);
-  const Number root = static_cast<Number>(1 / std::sqrt(s.correction2));
+  const auto keep = static_cast<Number>(1 - s.rate * s.weight_decay), eps = static_cast<Number>(s.eps);
+  const auto rest1 = static_cast<Number>(1 - s.beta1), beta2 = static_cast<Number>(s.beta2);
+  const auto rest2 = static_cast<Number>(1 - s.beta2), rate = static_cast<Number>(s.rate / s.correction1);
+  const auto root = static_cast<Number>(1 / std::sqrt(s.correction2));
   for (std::int64_t i = 0; i < a.n; ++i) {
     a.m[i] += rest1 * (a.g[i] - a.m[i]);
     a.v[i] = beta2 * a.v[i] + rest2 * a.g[i] * a.g[i];

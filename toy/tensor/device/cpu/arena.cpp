@@ -55,6 +55,7 @@ std::byte* Arena::take(std::int64_t bytes) {
     step_touched_ = std::max(step_touched_, offset + rounded);
     return base_ + offset;
   }
+  // NOLINTNEXTLINE(cppcoreguidelines-owning-memory): given back by give_back
   void* p = std::aligned_alloc(alignment, static_cast<std::size_t>(rounded));
   if (p == nullptr) fail("out of memory: {} bytes for one tensor", bytes);
   return static_cast<std::byte*>(p);
@@ -63,7 +64,7 @@ std::byte* Arena::take(std::int64_t bytes) {
 void Arena::give_back(std::byte* p) {
   if (p == nullptr) return;
   if (!inside(p)) {
-    std::free(p);
+    std::free(p);  // NOLINT(cppcoreguidelines-owning-memory,cppcoreguidelines-no-malloc): from aligned_alloc
     return;
   }
   const std::lock_guard lock(mutex_);

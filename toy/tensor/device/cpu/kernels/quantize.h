@@ -21,7 +21,7 @@ inline float quantize_block(const float* x, std::byte* target) {
     largest = magnitude > largest ? magnitude : largest;
   }
   const std::int32_t bits = largest_lane(largest);
-  const float top = __builtin_bit_cast(float, bits);
+  const auto top = __builtin_bit_cast(float, bits);
   const bool tiny = top < 1e-30f;  // its inverse would overflow
   const vf inverse = broadcast(tiny ? 0.0f : 127.0f / top);
   const vf shifter = broadcast(12582912.0f);  // 1.5 * 2^23: the low bits of the sum are the rounded integer

@@ -221,18 +221,18 @@ inline vi dot4(vi acc, vi w, vi x) {
   return reinterpret_cast<vi>(
       _mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), reinterpret_cast<__m512i>(x), reinterpret_cast<__m512i>(w)));
 #elif defined(__AVX512BW__)
-  const __m512i weight = reinterpret_cast<__m512i>(w);
-  const __m512i value = reinterpret_cast<__m512i>(x);
+  const auto weight = reinterpret_cast<__m512i>(w);
+  const auto value = reinterpret_cast<__m512i>(x);
   const __m512i signed_value = _mm512_mask_sub_epi8(value, _mm512_movepi8_mask(weight), _mm512_setzero_si512(), value);
   const __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8(weight), signed_value);
   return acc + reinterpret_cast<vi>(_mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
 #elif defined(__AVX2__)
-  const __m256i weight = reinterpret_cast<__m256i>(w);
+  const auto weight = reinterpret_cast<__m256i>(w);
   const __m256i pairs =
       _mm256_maddubs_epi16(_mm256_abs_epi8(weight), _mm256_sign_epi8(reinterpret_cast<__m256i>(x), weight));
   return acc + reinterpret_cast<vi>(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
 #elif defined(__SSSE3__)
-  const __m128i weight = reinterpret_cast<__m128i>(w);
+  const auto weight = reinterpret_cast<__m128i>(w);
   const __m128i pairs = _mm_maddubs_epi16(_mm_abs_epi8(weight), _mm_sign_epi8(reinterpret_cast<__m128i>(x), weight));
   return acc + reinterpret_cast<vi>(_mm_madd_epi16(pairs, _mm_set1_epi16(1)));
 #else
