@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <random>
 #include <string>
@@ -17,13 +16,12 @@
 #include <vector>
 
 #include "toy/cli/machine.h"
-#include "toy/io/gguf.h"
-#include "toy/models/load.h"
 #include "toy/optim/adam.h"
 #include "toy/optim/clip.h"
 #include "toy/tensor/device/cpu/cpu_device.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/tape.h"
+#include "toy/train/config.h"
 
 namespace {
 
@@ -67,77 +65,18 @@ Request parse(const std::vector<std::string>& words) {
   return r;
 }
 
-toy::Metadata metadata_of(const Request& r) {
-  toy::Metadata m;
-  m.set("general.architecture", r.kind);
-  const auto count = [&](const std::string& name, std::int64_t value) {
-    m.set(r.kind + "." + name, static_cast<std::uint32_t>(value));
-  };
-  count("block_count", r.L);
-  count("context_length", r.T);
-  count("embedding_length", r.D);
-  count("feed_forward_length", r.F);
-  count("attention.head_count", r.H);
-  count("vocab_size", r.V);
-  if (r.kind == "gpt2") {
-    m.set("gpt2.attention.layer_norm_epsilon", 1e-5F);
-  } else {
-    count("attention.head_count_kv", r.K);
-    m.set("llama.attention.layer_norm_rms_epsilon", 1e-5F);
-  }
-  return m;
-}
-
-/// Matrices of deviation 0.02, norms of 1, biases of 0. Drawn when the file is written.
-std::vector<toy::TensorSource> tensors_of(const Request& r) {
-  std::vector<toy::TensorSource> all;
-  const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t width) {
-    all.push_back({name, {rows, width}, toy::DType::F32, [=, seed = all.size()](toy::ByteSink& sink) {
-                     std::mt19937 generator(static_cast<std::uint32_t>(seed));
-                     std::normal_distribution<float> normal(0, 0.02F);
-                     for (std::int64_t i = 0; i < rows * width; ++i) sink.number(normal(generator));
-                   }});
-  };
-  const auto vector = [&](const std::string& name, std::int64_t width, float value) {
-    all.push_back({name, {width}, toy::DType::F32, [=](toy::ByteSink& sink) {
-                     for (std::int64_t i = 0; i < width; ++i) sink.number(value);
-                   }});
-  };
-  const bool biases = r.kind == "gpt2";
-  const auto norm = [&](const std::string& name) {
-    vector(name + ".weight", r.D, 1);
-    if (biases) vector(name + ".bias", r.D, 0);
-  };
-  const auto linear = [&](const std::string& name, std::int64_t in, std::int64_t out) {
-    matrix(name + ".weight", out, in);
-    if (biases) vector(name + ".bias", out, 0);
-  };
-  matrix("token_embd.weight", r.V, r.D);
-  if (biases) matrix("position_embd.weight", r.T, r.D);
-  const std::int64_t kv = r.D / r.H * r.K;
-  for (std::int64_t l = 0; l < r.L; ++l) {
-    const std::string block = fmt::format("blk.{}.", l);
-    norm(block + "attn_norm");
-    linear(block + "attn_q", r.D, r.D);
-    linear(block + "attn_k", r.D, kv);
-    linear(block + "attn_v", r.D, kv);
-    linear(block + "attn_output", r.D, r.D);
-    norm(block + "ffn_norm");
-    if (!biases) linear(block + "ffn_gate", r.D, r.F);
-    linear(block + "ffn_up", r.D, r.F);
-    linear(block + "ffn_down", r.F, r.D);
-  }
-  norm("output_norm");
-  return all;
-}
-
 std::unique_ptr<toy::Model> random_model(const Request& r, toy::Device& device) {
-  const std::string name = fmt::format("train-bench-{}.gguf", Clock::now().time_since_epoch().count());
-  const std::filesystem::path path = std::filesystem::temp_directory_path() / name;
-  toy::write_gguf(path, metadata_of(r), tensors_of(r));
-  auto model = toy::load_model(toy::GgufFile::open(path), device, toy::Use::training);
-  std::filesystem::remove(path);
-  return model;
+  toy::ModelConfig config;
+  config.arch = r.kind;
+  config.d_model = r.D;
+  config.layers = r.L;
+  config.heads = r.H;
+  config.kv_heads = r.K;
+  config.d_ff = r.F;
+  config.context = r.T;
+  toy::Metadata metadata = toy::model_metadata(config, toy::byte_vocabulary(), "bench");
+  metadata.set(r.kind + ".vocab_size", static_cast<std::uint32_t>(r.V));
+  return toy::initialized_model(metadata, device, 0);
 }
 
 /// A line of /proc/self/status in bytes: VmRSS (now) or VmHWM (the most so far).

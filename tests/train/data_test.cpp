@@ -14,6 +14,7 @@
 
 #include "tests/io/expect_error.h"
 #include "tests/io/scratch.h"
+#include "tests/train/tiny_training.h"
 
 namespace toy {
 namespace {
@@ -26,15 +27,6 @@ TokenData tokens_of(std::vector<std::string> documents) {
   return TokenData::over(std::make_shared<const std::vector<std::byte>>(
                              encode_documents(Tokenizer::from_vocabulary(byte_vocabulary()), corpus.documents())),
                          "tokens");
-}
-
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Windows, AnEpochSeesEveryWindowOnceInAnOrderOfItsOwn) {
@@ -64,17 +56,18 @@ TEST(Windows, RestoringGoesOnAlsoIntoTheNextEpoch) {
 }
 
 TEST(Windows, RefusesWhatDoesNotFit) {
-  EXPECT_THAT(error_of([] { WindowSampler(0, 8, 8, 0); }), HasSubstr("8 tokens to train on, and a context of 8 needs"));
+  EXPECT_THAT(test::error_of([] { WindowSampler(0, 8, 8, 0); }),
+              HasSubstr("8 tokens to train on, and a context of 8 needs"));
   WindowSampler sampler(0, 60, 5, 1);
   auto state = sampler.state();
   state.shuffle[0] = state.shuffle[1];
-  EXPECT_THAT(error_of([&] { sampler.restore(state); }), HasSubstr("no permutation"));
+  EXPECT_THAT(test::error_of([&] { sampler.restore(state); }), HasSubstr("no permutation"));
   state = sampler.state();
   state.shuffle.pop_back();
-  EXPECT_THAT(error_of([&] { sampler.restore(state); }), HasSubstr("does not fit"));
+  EXPECT_THAT(test::error_of([&] { sampler.restore(state); }), HasSubstr("does not fit"));
   state = sampler.state();
   state.position = 1000;
-  EXPECT_THAT(error_of([&] { sampler.restore(state); }), HasSubstr("does not fit"));
+  EXPECT_THAT(test::error_of([&] { sampler.restore(state); }), HasSubstr("does not fit"));
 }
 
 TEST(Tokens, DocumentsBeginWithBosAndEndWithEos) {
@@ -84,7 +77,7 @@ TEST(Tokens, DocumentsBeginWithBosAndEndWithEos) {
   const auto byte = [](char c) { return 3 + c; };
   EXPECT_THAT(ids, ElementsAre(1, byte('a'), byte('b'), 2, 1, byte('c'), 2));
   EXPECT_THAT(std::vector(data.documents().begin(), data.documents().end()), ElementsAre(0U, 4U));
-  EXPECT_THAT(error_of([] { (void)tokens_of({}); }), HasSubstr("no text"));
+  EXPECT_THAT(test::error_of([] { (void)tokens_of({}); }), HasSubstr("no text"));
 }
 
 TEST(Tokens, CutsChangeTheIdsAndNotTheText) {
@@ -131,7 +124,7 @@ TEST(Tokens, BadFilesAreRefused) {
   const testing::ScratchFolder scratch;
   const auto open = [&](std::vector<std::byte> bytes) {
     testing::write_bytes(scratch / "t", {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-    return error_of([&] { (void)TokenData::open(scratch / "t"); });
+    return test::error_of([&] { (void)TokenData::open(scratch / "t"); });
   };
   EXPECT_EQ(open(good), "no error");
   auto bytes = good;
@@ -184,7 +177,7 @@ TEST(CorpusFiles, WrongOnesAreNamed) {
   const testing::ScratchFolder scratch;
   const auto error = [&](const std::string& name) {
     const std::vector<std::string> patterns{(scratch / name).string()};
-    return error_of([&] { (void)Corpus::files(patterns); });
+    return test::error_of([&] { (void)Corpus::files(patterns); });
   };
   EXPECT_THAT(error("*.none"), HasSubstr("matches no file"));
   testing::write_bytes(scratch / "empty", "");

@@ -44,4 +44,13 @@ Outcome outcome_of(const std::filesystem::path& run) {
   return outcome;
 }
 
+std::string error_of(const std::function<void()>& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 }  // namespace toy::test

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -26,5 +27,8 @@ struct Outcome {
   friend bool operator==(const Outcome&, const Outcome&) = default;
 };
 Outcome outcome_of(const std::filesystem::path& run);
+
+/// The message of the error that f throws; "no error" without one.
+std::string error_of(const std::function<void()>& f);
 
 }  // namespace toy::test

@@ -19,15 +19,6 @@ namespace {
 
 using ::testing::HasSubstr;
 
-std::string error_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 Training small_training(Device& device, const std::function<void(FromScratch&)>& change = {}) {
   FromScratch recipe = test::small_config().recipe;
   if (change) change(recipe);
@@ -122,7 +113,7 @@ TEST(Learning, ALossThatIsNotFiniteSaysWhereAndKeepsTheCheckpoint) {
       if (p.name == "blk.1.ffn_up.weight") p.value.data<float>()[3] = std::numeric_limits<float>::quiet_NaN();
     }
   };
-  const std::string error = error_of([&] { (void)run.train(observer); });
+  const std::string error = test::error_of([&] { (void)run.train(observer); });
   EXPECT_THAT(error, HasSubstr("step 6: the loss is not finite; the first value that is not: blk.1.ffn"));
   EXPECT_EQ(newest_checkpoint(scratch / "run").checkpoint.step, 4);
   const ReadEvents log = read_events(scratch / "run/events.jsonl");
@@ -139,7 +130,7 @@ TEST(Learning, AnOverflowingGradientNamesItsParameter) {
   });
   const std::string third = parameters(training.model())[3].name;
   const auto before = parameters(training.model())[0].value.data<float>()[0];
-  EXPECT_THAT(error_of([&] { (void)training.step(); }), HasSubstr("the gradient of " + third + " is not finite"));
+  EXPECT_THAT(test::error_of([&] { (void)training.step(); }), HasSubstr("the gradient of " + third + " is not finite"));
   EXPECT_EQ(parameters(training.model())[0].value.data<float>()[0], before);
 }
 
@@ -198,7 +189,7 @@ TEST(Files, WhatIsWrittenIsReadAsAnyModel) {
 TEST(BadOptions, AreNamedWithBothNumbers) {
   CpuDevice device({.threads = 1});
   const auto error = [&](const std::function<void(FromScratch&)>& change) {
-    return error_of([&] { (void)small_training(device, change); });
+    return test::error_of([&] { (void)small_training(device, change); });
   };
   EXPECT_THAT(error([](FromScratch& r) { r.model.heads = 3; }), HasSubstr("d-model 16 is not a multiple of heads 3"));
   EXPECT_THAT(error([](FromScratch& r) { r.model.kv_heads = 3; }), HasSubstr("kv-heads: expected 1 to 2, found 3"));
@@ -224,12 +215,13 @@ TEST(Config, IsReadAsItWasWritten) {
   const auto broken = [&](const std::string& from, const std::string& to) {
     std::string other = text;
     other.replace(other.find(from), from.size(), to);
-    return error_of([&] { (void)parse_config(other, "c.json"); });
+    return test::error_of([&] { (void)parse_config(other, "c.json"); });
   };
   EXPECT_THAT(broken("\"steps\": 12", "\"steps\": \"12\""), HasSubstr("c.json: 'steps': expected a whole number"));
   EXPECT_THAT(broken("\"steps\"", "\"stops\""), HasSubstr("'steps' is missing"));
   EXPECT_THAT(broken("config-v1", "config-v9"), HasSubstr("expected schema toy/config-v1"));
-  EXPECT_THAT(error_of([] { (void)parse_config(std::string(100000, '['), "c"); }), HasSubstr("is no JSON object"));
+  EXPECT_THAT(test::error_of([] { (void)parse_config(std::string(100000, '['), "c"); }),
+              HasSubstr("is no JSON object"));
 }
 
 TEST(Sidecar, IsReadAsItWasWrittenAndRefusedIfNot) {
@@ -245,13 +237,13 @@ TEST(Sidecar, IsReadAsItWasWrittenAndRefusedIfNot) {
   const auto broken = [&](const std::string& from, const std::string& to) {
     std::string other = text;
     other.replace(other.find(from), from.size(), to);
-    return error_of([&] { (void)parse_checkpoint(other, "s.json"); });
+    return test::error_of([&] { (void)parse_checkpoint(other, "s.json"); });
   };
   EXPECT_THAT(broken("\"step\": 7", "\"step\": -7"), HasSubstr("s.json: 'step': expected 0 to"));
   EXPECT_THAT(broken("weights/step-7", "../../etc/x"), HasSubstr("is outside the run"));
   EXPECT_THAT(broken("0000000000abcdef", "xyz"), HasSubstr("hexadecimal"));
   EXPECT_THAT(broken("\"log_bytes\": 999", "\"log_bytes\": 1.5"), HasSubstr("expected a whole number"));
-  EXPECT_THAT(error_of([] { (void)parse_checkpoint("", "s"); }), HasSubstr("is no JSON object"));
+  EXPECT_THAT(test::error_of([] { (void)parse_checkpoint("", "s"); }), HasSubstr("is no JSON object"));
 }
 
 /// Any change of some bytes of a sidecar or a configuration is refused in one line, or read and written as it is.
