@@ -30,6 +30,7 @@ Tensor gather(const Tensor& W, const Tensor& ids) {
   const std::int64_t N = W.shape()[0], K = W.shape()[1], T = ids.shape().elements();
   check_ids(ids, N);
   std::vector<std::int64_t> axes;
+  axes.reserve(static_cast<std::size_t>(ids.shape().rank() + 1));
   for (int i = 0; i < ids.shape().rank(); ++i) axes.push_back(ids.shape()[i]);
   axes.push_back(K);
   Tensor y = Tensor::empty(W.device(), Shape(axes), W.dtype() == DType::F64 ? DType::F64 : DType::F32);

@@ -10,6 +10,7 @@ namespace {
 
 Shape with_width(const Shape& x, std::int64_t width) {
   std::vector<std::int64_t> axes;
+  axes.reserve(static_cast<std::size_t>(x.rank()));
   for (int i = 0; i < x.rank() - 1; ++i) axes.push_back(x[i]);
   axes.push_back(width);
   return Shape(axes);
