@@ -126,6 +126,7 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
     }
     return [x, kept, precision](std::span<const Tensor> dy) {
       std::vector<LinearWeight> maps;
+      maps.reserve(kept.size());
       for (const auto& [weight, bias] : kept) maps.push_back({&weight, &bias});
       return linear_backward(x, maps, dy, precision);
     };
