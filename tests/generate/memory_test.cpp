@@ -48,6 +48,7 @@ TEST_P(MemoryBound, Activations) {
   for (const auto& [sequences, tokens] : {std::pair{1, 512}, {1, 100}, {8, 1}, {8, 60}}) {
     Engine engine(*lm_.model, device_);
     std::vector<KVCache> caches;
+    caches.reserve(static_cast<std::size_t>(sequences));
     for (int i = 0; i < sequences; ++i) caches.push_back(engine.sequence());
     const std::vector<std::int32_t> ids(static_cast<std::size_t>(tokens), 5);
     std::vector<Engine::Feed> feeds;
@@ -59,6 +60,7 @@ TEST_P(MemoryBound, Activations) {
     const auto traced = trace_model(lm_.file, trace);
     Engine same(*traced, trace);
     std::vector<KVCache> traced_caches;
+    traced_caches.reserve(caches.size());
     for (int i = 0; i < sequences; ++i) traced_caches.push_back(same.sequence());
     for (std::size_t i = 0; i < feeds.size(); ++i) feeds[i].sequence = &traced_caches[i];
     (void)same.logits(same.hidden(feeds));

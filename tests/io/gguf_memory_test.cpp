@@ -155,7 +155,7 @@ TEST(OpeningTakesLittleMemory, OfLongHeaders) {
 }
 
 TEST_F(RefusingTakesLittleMemory, OfSafetensors) {
-  const auto refused = [&](const char* what, std::string header, std::uint64_t size) {
+  const auto refused = [&](const char* what, const std::string& header, std::uint64_t size) {
     const auto path = folder_ / "s";
     write_bytes(path, raw(size) + header);
     std::filesystem::resize_file(path, size + 8);

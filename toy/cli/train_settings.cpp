@@ -206,6 +206,7 @@ std::vector<Setting> settings() {
 
 std::vector<Option> options_of(const std::vector<Setting>& settings) {
   std::vector<Option> options;
+  options.reserve(settings.size());
   for (const Setting& s : settings) options.push_back(s.option);
   return options;
 }

@@ -72,8 +72,8 @@ MergeTable read_merges(const StringTable& entries, PieceTable& pieces, std::vect
 
 }  // namespace
 
-BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, std::shared_ptr<PieceTable> pieces, PreTokenizer pre_tokenizer,
-                       std::vector<std::string>& notes)
+BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, const std::shared_ptr<PieceTable>& pieces,
+                       PreTokenizer pre_tokenizer, std::vector<std::string>& notes)
     : pieces_(pieces),
       pre_tokenizer_(std::move(pre_tokenizer)),
       merges_(read_merges(vocabulary.merges, *pieces, notes)) {

@@ -21,7 +21,7 @@ namespace toy {
 class BpeEncoder final : public Encoder {
  public:
   /// Reads `vocabulary.merges`; the pieces they name are added to `pieces`. Faults are appended to `notes`.
-  BpeEncoder(const Vocabulary& vocabulary, std::shared_ptr<PieceTable> pieces, PreTokenizer pre_tokenizer,
+  BpeEncoder(const Vocabulary& vocabulary, const std::shared_ptr<PieceTable>& pieces, PreTokenizer pre_tokenizer,
              std::vector<std::string>& notes);
 
   void encode(std::string_view text, std::vector<std::int32_t>& ids) const override;

@@ -43,6 +43,7 @@ void save_state(const fs::path& path, const Training& training, const FileCalls&
   metadata.set("toy.step", static_cast<std::uint64_t>(training.steps()));
   std::vector<TensorSource> tensors;
   const std::vector<Parameter> moments = training.optimizer().state();
+  tensors.reserve(moments.size() + 1);
   for (const Parameter& m : moments) {
     tensors.push_back({m.name, m.value.shape(), m.value.dtype(),
                        std::span<const std::byte>(m.value.raw(), static_cast<std::size_t>(m.value.bytes()))});

@@ -26,6 +26,7 @@ AxisView view(const OpInfo& op, const Tensor& x, int axis) {
 
 Shape with_length(const Shape& shape, int axis, std::int64_t length) {
   std::vector<std::int64_t> axes;
+  axes.reserve(static_cast<std::size_t>(shape.rank()));
   for (int i = 0; i < shape.rank(); ++i) axes.push_back(i == axis ? length : shape[i]);
   return Shape(axes);
 }

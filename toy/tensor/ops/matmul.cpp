@@ -14,6 +14,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   for (int i = 0; fits && !one_for_all && i < A.rank() - 2; ++i) fits = A[i] == B[i];
   shape_rule(op, fits, "expected a [..., M, K] and b [..., K, N] or [K, N], both F32 or F64", {&a, &b});
   std::vector<std::int64_t> axes;
+  axes.reserve(static_cast<std::size_t>(A.rank()));
   for (int i = 0; i < A.rank() - 1; ++i) axes.push_back(A[i]);
   axes.push_back(B[-1]);
   const std::int64_t M = A[-2], K = A[-1], N = B[-1], batch = M == 0 ? 0 : A.rows() / M;
