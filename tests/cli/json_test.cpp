@@ -175,5 +175,14 @@ TEST(Stories, greedy_text_is_the_recorded_one) {
   EXPECT_EQ(trimmed(toy({"infer", model, "--prompt-ids", "1", "--n", "256"}).out), trimmed(text));
 }
 
+TEST(BuiltIn, verbs_without_a_model_use_the_one_inside) {
+  const Json first = answer({"infer", "--prompt", "Once upon a time", "--n", "8"});
+  EXPECT_EQ(first["ids"].size(), 8u);
+  EXPECT_EQ(answer({"describe"})["architecture"], "llama");
+  EXPECT_LT(answer({"eval", "--text", "Once upon a time, there was a little cat named Tom."})["nll"], 4);
+  const Finished told = toy({"infer", "--prompt", "Lily saw a", "--n", "4"});
+  EXPECT_NE(told.err.find("no MODEL given: this is the built-in one"), std::string::npos) << told.err;
+}
+
 }  // namespace
 }  // namespace toy::testing
