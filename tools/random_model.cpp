@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
-#include <numbers>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "toy/io/gguf.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/ops/dequantize.h"
+#include "toy/tensor/random.h"
 #include "toy/text/train_bpe.h"
 #include "toy/text/vocabulary.h"
 
@@ -28,25 +28,6 @@ struct Request {
   std::int64_t seed = 0, context = 2048, merges = 500;
   std::string corpus;
   toy::DType dtype = toy::DType::F32;
-};
-
-/// Normal numbers by Box and Muller over SplitMix64: the same file from the same seed.
-class Gaussian {
- public:
-  explicit Gaussian(std::uint64_t seed) : state_(seed) {}
-  float operator()() {
-    const double radius = std::sqrt(-2 * std::log(1 - uniform()));
-    return static_cast<float>(radius * std::cos(2 * std::numbers::pi * uniform()));
-  }
-
- private:
-  double uniform() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
-  }
-  std::uint64_t state_;
 };
 
 std::int64_t whole_number(const std::string& text) {
@@ -140,7 +121,7 @@ toy::Metadata metadata_of(const Request& r, const toy::Vocabulary& vocabulary) {
 
 void write(const Request& r) {
   const toy::Vocabulary vocabulary = vocabulary_of(r);
-  Gaussian gaussian(static_cast<std::uint64_t>(r.seed));
+  toy::Random random(static_cast<std::uint64_t>(r.seed));
   std::vector<toy::TensorSource> tensors;
   const auto matrix = [&](const std::string& name, std::int64_t rows, std::int64_t width) {
     // Rows keep the size of their input in the mean.
@@ -149,7 +130,7 @@ void write(const Request& r) {
                          std::vector<float> row(static_cast<std::size_t>(width));
                          std::vector<std::byte> bytes(static_cast<std::size_t>(toy::bytes_of(r.dtype, width)));
                          for (std::int64_t i = 0; i < rows; ++i) {
-                           for (float& x : row) x = deviation * gaussian();
+                           for (float& x : row) x = deviation * static_cast<float>(random.normal());
                            toy::quantize_row(r.dtype, row, bytes.data());
                            sink.write(bytes);
                          }

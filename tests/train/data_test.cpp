@@ -6,10 +6,10 @@
 #include <numeric>
 #include <set>
 
+#include "toy/tensor/random.h"
 #include "toy/text/vocabulary.h"
 #include "toy/train/batches.h"
 #include "toy/train/corpus.h"
-#include "toy/train/random.h"
 #include "toy/train/recipe.h"
 
 #include "tests/io/expect_error.h"

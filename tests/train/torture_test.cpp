@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
-#include "toy/train/random.h"
+#include "toy/tensor/random.h"
 
 #include "tests/io/failing_calls.h"
 #include "tests/io/scratch.h"

@@ -7,8 +7,8 @@
 
 #include "toy/generate/generate.h"
 #include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/random.h"
 #include "toy/train/estimate.h"
-#include "toy/train/random.h"
 #include "toy/train/sample.h"
 
 #include "tests/io/scratch.h"

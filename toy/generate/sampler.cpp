@@ -39,19 +39,11 @@ class Descending {
 
 }  // namespace
 
-Sampler::Sampler(const SamplingOptions& options) : options_(options), state_(options.seed) {
+Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {
   if (!std::isfinite(options.temperature)) refuse("temperature: expected a number, found {}", options.temperature);
   if (options.top_k < 0) refuse("top-k: expected 0 or more, found {}", options.top_k);
   if (!(options.top_p > 0 && options.top_p <= 1)) refuse("top-p: expected (0, 1], found {}", options.top_p);
   if (!(options.min_p >= 0 && options.min_p <= 1)) refuse("min-p: expected [0, 1], found {}", options.min_p);
-}
-
-double Sampler::uniform() {
-  // SplitMix64 (Steele, Lea & Flood 2014).
-  std::uint64_t z = state_ += 0x9E3779B97F4A7C15U;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9U;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBU;
-  return static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-53;
 }
 
 std::int32_t Sampler::operator()(std::span<const float> logits) {
@@ -82,7 +74,7 @@ std::int32_t Sampler::operator()(std::span<const float> logits) {
       kept += p;
     }
   }
-  double left = uniform() * kept;
+  double left = random_.uniform() * kept;
   for (std::size_t i = 0; i < count; ++i) {
     left -= weight(candidates[i]);
     if (left < 0) return candidates[i].second;

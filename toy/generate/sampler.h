@@ -5,6 +5,8 @@
 #include <span>
 #include <vector>
 
+#include "toy/tensor/random.h"
+
 namespace toy {
 
 struct SamplingOptions {
@@ -25,10 +27,8 @@ class Sampler {
   std::int32_t operator()(std::span<const float> logits);
 
  private:
-  double uniform();  // in [0, 1)
-
   SamplingOptions options_;
-  std::uint64_t state_;
+  Random random_;
   std::vector<std::pair<float, std::int32_t>> candidates_;
 };
 

@@ -9,16 +9,6 @@ namespace toy {
 
 namespace {
 
-class Values final : public Visitor {
- public:
-  std::vector<Parameter> found;
-
- protected:
-  void parameter(const std::string& name, Tensor& value, const Shape& /*shape*/, Need /*need*/) override {
-    if (value) found.push_back({name, value});
-  }
-};
-
 /// Rows of several parameters, one after the other.
 TensorSource source_of(std::string name, std::vector<Tensor> parts, DType matrices) {
   Shape shape = parts.front().shape();
@@ -44,19 +34,18 @@ TensorSource source_of(std::string name, std::vector<Tensor> parts, DType matric
 }  // namespace
 
 std::vector<TensorSource> tensor_sources(Model& model, DType matrices) {
-  Values values;
-  model.list(values);
+  const std::vector<Parameter> values = all_parameters(model);
   std::vector<TensorSource> sources;
   std::vector<std::string> written;
   const std::vector<Fused> fused = model.fused();
-  for (const Parameter& p : values.found) {
+  for (const Parameter& p : values) {
     if (std::ranges::find(written, p.name) != written.end()) continue;
     std::string name = p.name;
     std::vector<Tensor> parts;
     for (const Fused& f : fused) {
       name = f.saved ? fused_name(p.name, f.parts.front(), f.name) : std::string();
       if (name.empty()) continue;
-      for (const Parameter& other : values.found) {
+      for (const Parameter& other : values) {
         const bool sibling = std::ranges::any_of(
             f.parts, [&](std::string_view part) { return fused_name(other.name, part, f.name) == name; });
         if (!sibling) continue;

@@ -21,22 +21,28 @@ void Visitor::operator()(std::string_view name, int index, Module& module) {
 
 namespace {
 
-class Trained final : public Visitor {
+class Present final : public Visitor {
  public:
   std::vector<Parameter> found;
 
  protected:
   void parameter(const std::string& name, Tensor& value, const Shape& /*shape*/, Need /*need*/) override {
-    if (value && value.requires_grad()) found.push_back({name, value});
+    if (value) found.push_back({name, value});
   }
 };
 
 }  // namespace
 
+std::vector<Parameter> all_parameters(Module& module) {
+  Present present;
+  module.list(present);
+  return std::move(present.found);
+}
+
 std::vector<Parameter> parameters(Module& module) {
-  Trained trained;
-  module.list(trained);
-  return std::move(trained.found);
+  std::vector<Parameter> trained = all_parameters(module);
+  std::erase_if(trained, [](const Parameter& p) { return !p.value.requires_grad(); });
+  return trained;
 }
 
 }  // namespace toy

@@ -58,7 +58,9 @@ struct Parameter {
   bool decays() const { return value.shape().rank() >= 2; }
 };
 
-/// The parameters of a module that require a gradient, in the order of its list; each once.
+/// The parameters that a module has, in the order of its list.
+std::vector<Parameter> all_parameters(Module& module);
+/// Those of them that require a gradient.
 std::vector<Parameter> parameters(Module& module);
 
 }  // namespace toy

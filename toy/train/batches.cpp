@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "toy/tensor/error.h"
-#include "toy/train/random.h"
+#include "toy/tensor/random.h"
 
 namespace toy {
 

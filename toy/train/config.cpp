@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "toy/train/random.h"
+#include "toy/tensor/random.h"
 
 namespace toy {
 

@@ -8,27 +8,22 @@
 #include <string_view>
 #include <utility>
 
+#include "toy/tensor/random.h"
 #include "toy/train/story_plots.h"
 
 namespace toy {
 
 namespace {
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers on every machine.
+/// Choices that depend on the seed and the story's number alone.
 class Dice {
  public:
-  Dice(std::uint64_t seed, std::uint64_t index) : state_(seed) { state_ = next() ^ index; }
+  Dice(std::uint64_t seed, std::uint64_t index) : random_(Random(seed).bits() ^ index) {}
   /// Below n, which is small: the bias is less than n / 2^64.
-  std::size_t below(std::size_t n) { return static_cast<std::size_t>(next() % n); }
+  std::size_t below(std::size_t n) { return static_cast<std::size_t>(random_.bits() % n); }
 
  private:
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t state_;
+  Random random_;
 };
 
 bool is_letter(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0; }

@@ -6,7 +6,7 @@
 
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
-#include "toy/train/random.h"
+#include "toy/tensor/random.h"
 
 namespace toy {
 
