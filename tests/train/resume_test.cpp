@@ -139,6 +139,47 @@ TEST(ResumeRun, FallsBackToTheCheckpointBefore) {
   EXPECT_EQ(test::outcome_of(folder), straight);
 }
 
+TEST(ResumeRun, ADamagedCheckpointCostsNoGoodOne) {
+  const testing::ScratchFolder scratch;
+  const fs::path folder = scratch / "run";
+  CpuDevice device({.threads = 2});
+  RunConfig config = test::small_config();
+  config.options.keep = 1;
+  config.options.eval_every = 0;
+  {
+    toy::Run run = test::begin_run(folder, config, device);
+    (void)run.train();
+  }
+  const test::Outcome straight = test::outcome_of(folder);
+  {
+    toy::Run run = test::begin_run(scratch / "other", config, device);
+    (void)train_until(run, 8);
+  }
+  fs::copy_file(folder / "state/step-12.json", scratch / "other/state/step-12.json");
+  {
+    toy::Run run = toy::Run::resume(scratch / "other", device);
+    EXPECT_FALSE(fs::exists(scratch / "other/state/step-12.json"));
+    (void)train_until(run, 10);
+    EXPECT_EQ(newest_checkpoint(scratch / "other").checkpoint.step, 10);
+  }
+  {
+    toy::Run run = toy::Run::resume(scratch / "other", device);
+    (void)run.train();
+  }
+  EXPECT_EQ(test::outcome_of(scratch / "other").weights, straight.weights);
+}
+
+TEST(ResumeRun, ReadsTheNewestCheckpointUnderItsLock) {
+  const testing::ScratchFolder scratch;
+  const fs::path folder = scratch / "run";
+  CpuDevice device({.threads = 1});
+  toy::Run run = test::begin_run(folder, test::small_config(), device);
+  (void)train_until(run, 4);
+  // A trainer that still holds the log has its say before anything of the run is looked at.
+  fs::resize_file(folder / "weights/step-4.gguf", 10);
+  EXPECT_NE(test::error_of([&] { (void)toy::Run::resume(folder, device); }).find("another process"), std::string::npos);
+}
+
 TEST(ResumeRun, KeepsTheNewestAndTheBest) {
   const testing::ScratchFolder scratch;
   RunConfig config = test::small_config();

@@ -100,6 +100,18 @@ TEST(Learning, ValidationReadsEveryTokenOfItsPartOnce) {
   ASSERT_EQ(count, end - begin);
   EXPECT_NEAR(*training.validation_loss(), sum / static_cast<double>(count), 1e-5);
   EXPECT_NE(*training.validation_loss(2), *training.validation_loss());
+  EXPECT_EQ(training.validation_windows(), (end - begin + training.context() - 1) / training.context());
+  EXPECT_EQ(training.validation_windows(2), 2);
+  EXPECT_EQ(training.validation_windows(1000000), training.validation_windows());
+}
+
+TEST(Learning, ACancelledValidationHasNoLoss) {
+  CpuDevice device({.threads = 1});
+  Training training = small_training(device);
+  std::stop_source stop;
+  EXPECT_TRUE(training.validation_loss(0, stop.get_token()));
+  stop.request_stop();
+  EXPECT_FALSE(training.validation_loss(0, stop.get_token()));
 }
 
 TEST(Learning, ALossThatIsNotFiniteSaysWhereAndKeepsTheCheckpoint) {
@@ -211,7 +223,13 @@ TEST(Config, IsReadAsItWasWritten) {
   config.options.events = {"tap"};
   config.recipe.options.least_rate = 1e-5;
   const std::string text = config_text(config);
-  EXPECT_EQ(config_text(parse_config(text, "c")), text);
+  const RunConfig again = parse_config(text, "c");
+  EXPECT_EQ(config_text(again), text);
+  EXPECT_EQ(again.corpus, config.corpus);
+  EXPECT_EQ(again.options.divergence_stop, config.options.divergence_stop);
+  EXPECT_EQ(again.options.events, config.options.events);
+  EXPECT_EQ(again.recipe.options.least_rate, config.recipe.options.least_rate);
+  EXPECT_EQ(again.recipe.vocabulary.merges, config.recipe.vocabulary.merges);
   const auto broken = [&](const std::string& from, const std::string& to) {
     std::string other = text;
     other.replace(other.find(from), from.size(), to);

@@ -19,7 +19,7 @@ std::vector<Option> recipe_options();
 RunConfig run_config(const Arguments& arguments);
 /// Those of recipe_options() into a new configuration.
 RunConfig recipe_config(const Arguments& arguments);
-/// The given ones of those that a resumed run may change. Errors: another one is given and differs (names both values).
+/// The given ones of those that a resumed run may change. Errors: another one is given and differs (names it).
 void change_config(const Arguments& arguments, RunConfig& config);
 
 /// The texts that a configuration names.

@@ -43,6 +43,10 @@ double last_time(const std::filesystem::path& path, std::uint64_t bytes) {
 }  // namespace
 
 EventWriter::EventWriter(std::filesystem::path path, std::uint64_t keep, FileCalls calls)
+    : EventWriter(
+          std::move(path), [keep] { return keep; }, std::move(calls)) {}
+
+EventWriter::EventWriter(std::filesystem::path path, const std::function<std::uint64_t()>& keep, FileCalls calls)
     : path_(std::move(path)),
       calls_(std::move(calls)),
       descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
@@ -52,8 +56,9 @@ EventWriter::EventWriter(std::filesystem::path path, std::uint64_t keep, FileCal
     if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES)) {
       fail("{}: another process writes this log; wait for it or end it", shown(path_));
     }
-    if (keep > 0) seconds_ = seconds_before_ = last_time(path_, keep);
-    cut_to(keep);
+    const std::uint64_t kept = keep();
+    if (kept > 0) seconds_ = seconds_before_ = last_time(path_, kept);
+    cut_to(kept);
     sync_folder_of(path_, calls_);
   } catch (...) {
     ::close(descriptor_);

@@ -25,6 +25,8 @@ class EventWriter {
   /// Opens or makes the log and cuts it after `keep` bytes, which must be whole lines; time goes on from the last of
   /// them. Errors: another process writes this log, it is shorter than `keep`, `keep` is inside a line.
   explicit EventWriter(std::filesystem::path path, std::uint64_t keep = 0, FileCalls calls = {});
+  /// The same, but `keep` is asked when nobody else can write the log any more.
+  EventWriter(std::filesystem::path path, const std::function<std::uint64_t()>& keep, FileCalls calls = {});
   /// Writes out what waits; an error is lost, so flush before.
   ~EventWriter();
   EventWriter(const EventWriter&) = delete;

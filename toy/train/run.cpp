@@ -58,9 +58,11 @@ std::vector<double> losses_in(const fs::path& log, std::uint64_t bytes) {
   return losses;
 }
 
-/// Files that a crash left: temporary ones, and parts of checkpoints that never came to be.
-void remove_leftovers(const fs::path& run) {
-  const std::vector<std::int64_t> steps = checkpoint_steps(run);
+/// Removes what a crash left: temporary files, parts of checkpoints that never came to be, and damaged checkpoints
+/// after `newest`, which would else count among those to keep.
+void remove_leftovers(const fs::path& run, std::int64_t newest) {
+  std::vector<std::int64_t> steps = checkpoint_steps(run);
+  std::erase_if(steps, [&](std::int64_t step) { return step > newest; });
   for (const char* part : {"weights", "state"}) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(run / part, error)) {
@@ -109,12 +111,19 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   RunConfig config = parse_config(text_of(config_path), shown(config_path));
   if (change) change(config);
   config.options.check();
-  const std::vector<FoundCheckpoint> one{newest_checkpoint(folder)};
-  const Checkpoint& c = one.front().checkpoint;
+  FoundCheckpoint found;
+  auto log = std::make_unique<EventWriter>(
+      log_path,
+      [&] {
+        found = newest_checkpoint(folder);
+        return found.checkpoint.log_bytes;
+      },
+      calls);
+  const Checkpoint& c = found.checkpoint;
   auto losses = losses_in(log_path, c.log_bytes);
-  Run run(folder, config, std::make_unique<EventWriter>(log_path, c.log_bytes, calls), calls);
-  remove_leftovers(folder);
-  run.notes_ = one.front().skipped;
+  Run run(folder, config, std::move(log), calls);
+  remove_leftovers(folder, c.step);
+  run.notes_ = found.skipped;
   TokenData tokens = TokenData::open(folder / "data" / "tokens.bin");
   run.training_ =
       std::make_unique<Training>(restore_training(folder, c, device, std::move(tokens), config.recipe.options));
@@ -217,7 +226,7 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
                  {"name", "validation_whole"},
                  {"loss", *summary.validation_loss},
                  {"ppl", std::exp(*summary.validation_loss)},
-                 {"samples", training_->tokens().size() - training_->split() - 1}});
+                 {"samples", training_->validation_windows()}});
   }
 }
 
@@ -282,7 +291,7 @@ bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
                {"name", "validation"},
                {"loss", validation},
                {"ppl", std::exp(validation)},
-               {"samples", config_.options.eval_windows},
+               {"samples", training_->validation_windows(config_.options.eval_windows)},
                {"extra", {{"training_loss", training}}}});
   if (observer.evaluation) observer.evaluation(step, validation, training);
   const double gap = 100 * (validation - training) / training;

@@ -76,7 +76,8 @@ class Run {
   /// that has a run already or whose run is being trained by somebody else.
   static Run begin(const std::filesystem::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                    const FromScratch::Progress& progress = {}, const FileCalls& calls = {});
-  /// Goes on after the newest complete checkpoint: cuts the log back to it and removes what was half written.
+  /// Goes on after the newest complete checkpoint: cuts the log back to it, and removes what was half written and
+  /// newer checkpoints that are damaged.
   /// `change` may alter the options (steps, intervals). Errors: no checkpoint; somebody else trains this run.
   static Run resume(const std::filesystem::path& folder, Device& device,
                     const std::function<void(RunConfig&)>& change = {}, const FileCalls& calls = {});

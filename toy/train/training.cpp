@@ -141,13 +141,17 @@ void Training::not_finite(std::string_view what, const Examples& e) const {
        first.empty() ? "the hidden rows still are" : "the first value that is not: " + first);
 }
 
-std::optional<double> Training::validation_loss(std::int64_t most_windows, const std::stop_token& cancel) const {
-  const std::int64_t targets = parts_.tokens.size() - split_ - 1;
-  if (targets < 1) return std::nullopt;
+std::int64_t Training::validation_windows(std::int64_t most_windows) const {
+  const std::int64_t targets = std::max<std::int64_t>(0, parts_.tokens.size() - split_ - 1);
   const std::int64_t windows = (targets + context_ - 1) / context_;
-  const std::int64_t taken = most_windows > 0 ? std::min(most_windows, windows) : windows;
+  return most_windows > 0 ? std::min(most_windows, windows) : windows;
+}
+
+std::optional<double> Training::validation_loss(std::int64_t most_windows, const std::stop_token& cancel) const {
+  const std::int64_t windows = validation_windows(), taken = validation_windows(most_windows);
   double sum = 0, count = 0;
-  for (std::int64_t i = 0; i < taken && !cancel.stop_requested();) {
+  for (std::int64_t i = 0; i < taken;) {
+    if (cancel.stop_requested()) return std::nullopt;
     std::vector<std::int64_t> starts;
     const auto place = [&](std::int64_t k) { return split_ + k * windows / taken * context_; };
     // The last window may be shorter: it goes alone.

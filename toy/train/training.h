@@ -69,8 +69,10 @@ class Training {
   std::int64_t steps() const { return optimizer_->steps(); }
   bool done() const { return steps() >= options_.steps; }
   /// Mean loss over the validation part, or over at most so many windows spread over it; nothing if that part has
-  /// no two tokens.
+  /// no two tokens, or when cancelled.
   std::optional<double> validation_loss(std::int64_t most_windows = 0, const std::stop_token& cancel = {}) const;
+  /// Windows that it reads.
+  std::int64_t validation_windows(std::int64_t most_windows = 0) const;
 
   /// Sees the gradients of a step (in the order of parameters()) before they are clipped.
   using Watch = std::function<void(std::span<const Parameter>, std::span<const Tensor>)>;

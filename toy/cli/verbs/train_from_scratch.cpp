@@ -60,7 +60,7 @@ Run resume(const Arguments& a, Device& device, Console& console) {
     }
   }
   Run run = Run::resume(wanted.folder, device, [&](RunConfig& config) { change_config(a, config); });
-  for (const std::string& note : run.notes()) console.note("note: passed over a damaged checkpoint: {}", note);
+  for (const std::string& note : run.notes()) console.note("note: removed a damaged checkpoint: {}", note);
   console.note("{} goes on after step {}", run.id(), run.training().steps());
   return run;
 }
