@@ -2,9 +2,6 @@
 // Each c[m, n] is one lane of one accumulator that takes k in ascending order; nothing else changes its bytes.
 #pragma once
 
-#include <type_traits>
-#include <utility>
-
 #include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/device/cpu/kernels/panels.h"
 #include "toy/tensor/device/cpu/kernels/pieces.h"
@@ -35,11 +32,15 @@ struct Singles {
 struct Pairs {
   static constexpr int per_cell = 2;
   static vf multiply(vf sum, vf w, vf x) { return dot_pairs(sum, w, x); }
+  static vf lanes_of(vf low, vf high) { return pair_lanes(low, high); }
+  static vf neighbours_of(vf first, vf second) { return pair_neighbours(first, second); }
 };
-/// Pairs on a processor that multiplies them in one instruction; the same bytes.
+/// Pairs on a processor that rounds and multiplies them in one instruction; the same bytes.
 struct FastPairs {
   static constexpr int per_cell = 2;
   static vf multiply(vf sum, vf w, vf x) { return dot_pairs_fast(sum, w, x); }
+  static vf lanes_of(vf low, vf high) { return pair_lanes_fast(low, high); }
+  static vf neighbours_of(vf first, vf second) { return pair_neighbours_fast(first, second); }
 };
 
 template <class Cell>
@@ -81,29 +82,9 @@ inline void turn(const float* from, std::int64_t stride, std::int64_t rows, std:
   }
 }
 
-typedef std::uint32_t quarter_bits __attribute__((vector_size(16)));
-
-/// Cells of 4 columns from two rows.
-inline quarter pair_rows(quarter low, quarter high) {
-  const quarter_bits l = round_to_bfloat(reinterpret_cast<quarter_bits>(low)) >> 16;
-  return reinterpret_cast<quarter>(l | (round_to_bfloat(reinterpret_cast<quarter_bits>(high)) & 0xFFFF0000u));
-}
-
-#if TOY_VECTOR_BYTES > 16
-/// Cells of a vector of columns.
-inline vf pair_rows(vf low, vf high) {
-  const vu l = round_to_bfloat(reinterpret_cast<vu>(low)) >> 16;
-  return reinterpret_cast<vf>(l | (round_to_bfloat(reinterpret_cast<vu>(high)) & 0xFFFF0000u));
-}
-#endif
-
-inline float pair_of(float low, float high) { return pair_rows(quarter{low}, quarter{high})[0]; }
-
 /// to [cells of K][width] <- rows [K][n] that lie `stride` apart, n <= width.
 template <class Cell, int width>
 void pack_along(const float* from, std::int64_t stride, std::int64_t K, std::int64_t n, float* to) {
-  typedef float zeros_type __attribute__((vector_size(16)));
-  const zeros_type zeros[width / 4 + 1] = {};
   for (std::int64_t k = 0; k < K; k += Cell::per_cell, to += width) {
     const float* row = from + k * stride;
     if constexpr (Cell::per_cell == 1) {
@@ -113,37 +94,26 @@ void pack_along(const float* from, std::int64_t stride, std::int64_t K, std::int
         for (std::int64_t i = 0; i < n; ++i) to[i] = row[i];
       }
     } else {
-      const float* next = k + 1 < K ? row + stride : reinterpret_cast<const float*>(zeros);
-      using V = std::conditional_t<width % lanes == 0, vf, quarter>;
-      constexpr int step = sizeof(V) / 4;
-      std::int64_t i = 0;
-      for (; i + step <= n; i += step) {
-        V low, high;
-        __builtin_memcpy(&low, row + i, sizeof low);
-        __builtin_memcpy(&high, next + i, sizeof high);
-        low = pair_rows(low, high);
-        __builtin_memcpy(to + i, &low, sizeof low);
+      for (std::int64_t i = 0; i < n; i += lanes) {
+        const std::int64_t here = min(lanes, n - i);
+        const vf high = k + 1 < K ? load_n(row + stride + i, here) : vf{};
+        store_n(to + i, Cell::lanes_of(load_n(row + i, here), high), here);
       }
-      for (; i < n; ++i) to[i] = pair_of(row[i], next[i]);
     }
   }
 }
 
-/// Cells of neighbours: those of `first`, then those of `second`.
-template <int... lane>
-vf pair_neighbours(vf first, vf second, std::integer_sequence<int, lane...>) {
-  return pair_rows(__builtin_shufflevector(first, second, (2 * lane)...),
-                   __builtin_shufflevector(first, second, (2 * lane + 1)...));
-}
-
 /// cells [cells of K] <- one row of K floats.
-inline void pair_row(const float* row, std::int64_t K, float* cells) {
+template <class Cell>
+void pair_row(const float* row, std::int64_t K, float* cells) {
   std::int64_t k = 0;
   for (; k + 2 * lanes <= K; k += 2 * lanes) {
-    store(cells + k / 2,
-          pair_neighbours(load(row + k), load(row + k + lanes), std::make_integer_sequence<int, lanes>()));
+    store(cells + k / 2, Cell::neighbours_of(load(row + k), load(row + k + lanes)));
   }
-  for (; k < K; k += 2) cells[k / 2] = pair_of(row[k], k + 1 < K ? row[k + 1] : 0.0f);
+  for (; k < K; k += lanes) {
+    const std::int64_t here = min(lanes, K - k);
+    store_n(cells + k / 2, Cell::neighbours_of(load_n(row + k, here), vf{}), (here + 1) / 2);
+  }
 }
 
 /// to [cells of K][width] <- rows [n][K] that lie `stride` apart, n <= width.
@@ -159,7 +129,7 @@ void pack_across(const float* from, std::int64_t stride, std::int64_t n, std::in
       const std::int64_t here = min(2 * most, K - k);
       for (std::int64_t r = 0; r < n; r += 4) {
         const std::int64_t rows = min(4, n - r);
-        for (std::int64_t i = 0; i < rows; ++i) pair_row(from + (r + i) * stride + k, here, cells + i * most);
+        for (std::int64_t i = 0; i < rows; ++i) pair_row<Cell>(from + (r + i) * stride + k, here, cells + i * most);
         turn(cells, most, rows, (here + 1) / 2, to + k / 2 * width + r, width);
       }
     }

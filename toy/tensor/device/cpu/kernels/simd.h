@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "toy/tensor/ops/dequantize.h"
 
@@ -136,7 +137,45 @@ inline bool has_dot_pairs() {
 #endif
 }
 
-/// The same in one instruction, which processors of this level may lack.
+/// Cells of two vectors, those of `low` in the lower halves, as bfloats rounded to nearest even.
+inline vf pair_lanes(vf low, vf high) {
+  const vu l = round_to_bfloat(reinterpret_cast<vu>(low)) >> 16;
+  return reinterpret_cast<vf>(l | (round_to_bfloat(reinterpret_cast<vu>(high)) & 0xFFFF0000u));
+}
+
+/// Cells of the neighbours in `first`, then of those in `second`.
+template <int... lane>
+vf pair_neighbours(vf first, vf second, std::integer_sequence<int, lane...>) {
+  return pair_lanes(__builtin_shufflevector(first, second, (2 * lane)...),
+                    __builtin_shufflevector(first, second, (2 * lane + 1)...));
+}
+inline vf pair_neighbours(vf first, vf second) {
+  return pair_neighbours(first, second, std::make_integer_sequence<int, lanes>());
+}
+
+/// The same by an instruction that processors of this level may lack; subnormals become zero.
+inline vf pair_neighbours_fast(vf first, vf second) {
+#if defined(__AVX512VNNI__)
+  vf cells;
+  asm("vcvtne2ps2bf16 %1, %2, %0" : "=v"(cells) : "v"(first), "v"(second));
+  return cells;
+#else
+  return pair_neighbours(first, second);
+#endif
+}
+inline vf pair_lanes_fast(vf low, vf high) {
+#if defined(__AVX512VNNI__)
+  typedef std::int16_t halves __attribute__((vector_size(64)));
+  const halves order = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  return reinterpret_cast<vf>(_mm512_permutexvar_epi16(reinterpret_cast<__m512i>(order),
+                                                       reinterpret_cast<__m512i>(pair_neighbours_fast(low, high))));
+#else
+  return pair_lanes(low, high);
+#endif
+}
+
+/// dot_pairs in one instruction, which processors of this level may lack.
 inline vf dot_pairs_fast(vf sum, vf w, vf x) {
 #if defined(__AVX512VNNI__)
   asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
