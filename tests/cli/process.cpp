@@ -121,6 +121,13 @@ bool Process::wait_for_output() {
   return true;
 }
 
+bool Process::wait_until_err(std::string_view text) {
+  while (result_.err.find(text) == std::string::npos) {
+    if (!read_some()) return false;
+  }
+  return true;
+}
+
 std::string Process::status(std::string_view key) const {
   std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
   for (std::string line; std::getline(file, line);) {

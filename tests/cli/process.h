@@ -35,6 +35,8 @@ class Process {
   void send(int signal) const;
   /// Waits until something is on stdout; false if it ended instead.
   bool wait_for_output();
+  /// Waits until this is on stderr; false if it ended without.
+  bool wait_until_err(std::string_view text);
   /// Waits until the program keeps SIGINT from ending it.
   bool wait_until_guarded() const;
   /// A line of /proc/PID/status, for example "VmHWM".

@@ -56,11 +56,15 @@ TEST_F(Runs, list) {
 }
 
 TEST_F(Runs, none) {
-  const Finished f = show({"--dir", "nowhere"});
+  std::filesystem::create_directory(std::filesystem::path(folder.str()) / "empty");
+  const Finished f = show({"--dir", "empty"});
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.out, "");
-  EXPECT_NE(f.err.find("no runs in nowhere"), std::string::npos);
-  EXPECT_EQ(answer({"runs", "--dir", "nowhere"}, "", start)["runs"], Json::array());
+  EXPECT_NE(f.err.find("no runs in empty"), std::string::npos);
+  EXPECT_EQ(answer({"runs", "--dir", "empty"}, "", start)["runs"], Json::array());
+  const Finished missing = show({"--dir", "nowhere"});
+  EXPECT_EQ(missing.code, 1);
+  EXPECT_NE(missing.err.find("--dir: nowhere is no folder"), std::string::npos) << missing.err;
 }
 
 TEST_F(Runs, show) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "tests/cli/json_form.h"
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
+#include "tests/io/scratch.h"
 
 namespace toy::testing {
 namespace {
@@ -87,6 +89,73 @@ TEST_F(Train, an_interruption_saves_and_resuming_ends_like_a_run_without) {
   EXPECT_EQ(again["val_loss"], straight["val_loss"]);
 }
 
+TEST_F(Train, a_reader_that_leaves_ends_it_in_good_order) {
+  std::vector<std::string> all = words({"--gen-every", "0", "--save-every", "0", "--eval-every", "0"});
+  *(std::ranges::find(all, "--steps") + 1) = "100000";
+  {
+    Process process(all, start);
+    ASSERT_TRUE(process.wait_for_output());
+    process.stop_reading();
+    const Finished f = process.finish();
+    EXPECT_EQ(f.code, 0) << f.err;
+    EXPECT_NE(f.err.find("interrupted after step"), std::string::npos) << f.err;
+  }
+  const Json first = answer({"runs"}, "", start)["runs"][0];
+  EXPECT_EQ(first["state"], "interrupted");
+  const std::string steps = std::to_string(first["steps"].get<std::int64_t>());
+  const Json resumed = answer({"train", "from-scratch", "--resume", first["id"], "--steps", steps}, "", start);
+  EXPECT_EQ(resumed["losses"].size(), first["steps"]);
+
+  std::string command = "cd " + folder.str() + " && " TOY_PROGRAM;
+  for (const std::string& word : all) command += " " + word;
+  EXPECT_EQ(WEXITSTATUS(std::system((command + " > /dev/full 2> full.err").c_str())), 1);
+  const std::string err = read_bytes(std::filesystem::path(folder.str()) / "full.err");
+  EXPECT_NE(err.find("interrupted after step 1;"), std::string::npos) << err;
+  EXPECT_NE(err.find("toy: the answer cannot be written to stdout: No space left"), std::string::npos) << err;
+}
+
+TEST_F(Train, an_interruption_of_the_last_validation_is_told) {
+  std::vector<std::string> all = words({"--gen-every", "0", "--eval-every", "0", "--val-share", "0.9"});
+  std::ofstream large(std::filesystem::path(folder.str()) / "corpus.txt", std::ios::binary);
+  for (int i = 0; i < 60000; ++i) large << "The hen number " << i << " found a grain. She ate it and slept.\n";
+  large.close();
+  Process process(all, start);
+  ASSERT_TRUE(process.wait_until_err("saved runs/"));
+  process.send(SIGINT);
+  const Finished f = process.finish();
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_NE(f.err.find("interrupted after step 6; go on with: " TOY_PROGRAM " train from-scratch --resume"),
+            std::string::npos)
+      << f.err;
+  EXPECT_EQ(answer({"runs"}, "", start)["runs"][0]["state"], "interrupted");
+}
+
+TEST_F(Train, samples_that_cannot_begin_are_told) {
+  const Finished usual = run({"--vocab", "byte"});
+  EXPECT_EQ(usual.code, 2) << "--vocab-size is for bpe";
+  std::vector<std::string> all = words();
+  all.erase(std::ranges::find(all, "--vocab-size"), std::ranges::find(all, "--vocab-size") + 2);
+  all.insert(all.end(), {"--vocab", "byte"});
+  const Finished f = toy(all, start);
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_NE(f.err.find("note: 'Once upon a time' leaves no room in the context of 16"), std::string::npos) << f.err;
+  all.insert(all.end(), {"--prompt", "Once upon a time"});
+  const Finished asked = toy(all, start);
+  EXPECT_EQ(asked.code, 2) << asked.err;
+  EXPECT_NE(asked.err.find("prompt: 'Once upon a time' leaves no room"), std::string::npos) << asked.err;
+}
+
+TEST_F(Train, recomputing_gives_the_same_losses) {
+  EXPECT_EQ(run({"--recompute"}).out, run().out);
+  const auto memory = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> all = {"--dry-run", "--context", "256", "--layers", "8", "--corpus", "corpus.txt"};
+    all.insert(all.begin(), {"train", "from-scratch"});
+    all.insert(all.end(), more.begin(), more.end());
+    return answer(all, "--dry-run", start)["memory"]["activations"].get<std::int64_t>();
+  };
+  EXPECT_LT(2 * memory({"--recompute"}), memory({}));
+}
+
 TEST_F(Train, resuming_keeps_what_the_run_was_begun_with) {
   const Json json = answer(words(), "", start);
   const std::string id = std::filesystem::path(std::string(json["run"])).filename();
@@ -100,6 +169,7 @@ TEST_F(Train, resuming_keeps_what_the_run_was_begun_with) {
   };
   refused({id, "--d-model", "32"}, "--d-model: the run was begun with another value");
   refused({"corpus.txt"}, "is no file of a run");
+  refused({id, "--steps", "3"}, "steps: the run has done 6 already");
   const Finished unknown = toy({"train", "from-scratch", "--resume", "llama-1"}, start);
   EXPECT_NE(unknown.code, 0);
   EXPECT_EQ(lines(unknown.err), 1) << unknown.err;
@@ -129,6 +199,8 @@ TEST_F(Train, wrong_questions_are_answered_in_one_line) {
   refused({"--clip-grad", "1", "--no-clip-grad"}, "give only one of");
   refused({"--corpus", "corpus.txt", "--context", "100000"}, "a context of 100000 needs");
   refused({"--vocab", "nothing.gguf"}, "nothing.gguf", 1);
+  refused({"--vocab", "wordpiece"}, "expected bpe, char, byte or a GGUF file, found 'wordpiece'");
+  refused({"--batch-size", "1048576", "--context", "1048576"}, "batch-size 1048576 times context 1048576: expected");
   refused({"--stepz", "4"}, "did you mean --steps");
   refused({"--d-model", "8192", "--layers", "100", "--heads", "64"}, "not enough memory", 1);
   EXPECT_TRUE(std::filesystem::is_empty(std::filesystem::path(folder.str()) / "runs") ||
@@ -170,7 +242,8 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
   if (sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
   const std::int64_t idle = toy({"--version"}).peak_bytes;
   for (const std::vector<std::string>& shape : {std::vector<std::string>{"--d-model", "64", "--layers", "2"},
-                                                {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"}}) {
+                                                {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"},
+                                                {"--d-model", "128", "--batch-size", "16", "--recompute"}}) {
     std::vector<std::string> all = {"train", "from-scratch", "--corpus", "corpus.txt", "--vocab-size",
                                     "60",    "--threads",    "1",        "--context",  "128"};
     all.insert(all.end(), shape.begin(), shape.end());
@@ -194,11 +267,26 @@ TEST_F(Train, autotune_prints_a_command_that_runs) {
   std::istringstream text(printed);
   for (std::string word; text >> word;) command.push_back(word);
   ASSERT_GT(command.size(), 3u);
-  EXPECT_EQ(command[0], "toy");
+  EXPECT_EQ(command[0], TOY_PROGRAM);
+  EXPECT_EQ(json["interrupted"], false);
   command.erase(command.begin());
   command.insert(command.end(), {"--steps", "2"});
   const Finished f = toy(command, start);
   EXPECT_EQ(f.code, 0) << f.err;
+}
+
+TEST_F(Train, an_interrupted_autotune_answers_with_what_it_has) {
+  Process process({"train", "autotune", "--batch-sizes", "1,2", "--threads", "1", "--steps", "100000", "--json"},
+                  start);
+  ASSERT_TRUE(process.wait_until_guarded());
+  process.send(SIGINT);
+  const Finished f = process.finish();
+  EXPECT_EQ(f.code, 0) << f.err;
+  const Json json = Json::parse(f.out);
+  EXPECT_EQ(json["interrupted"], true);
+  EXPECT_TRUE(json["trials"].empty());
+  EXPECT_TRUE(json["best"].is_null());
+  EXPECT_NE(f.err.find("interrupted after 0 trials"), std::string::npos) << f.err;
 }
 
 }  // namespace

@@ -159,6 +159,7 @@ TEST(ResumeRun, ADamagedCheckpointCostsNoGoodOne) {
   {
     toy::Run run = toy::Run::resume(scratch / "other", device);
     EXPECT_FALSE(fs::exists(scratch / "other/state/step-12.json"));
+    EXPECT_TRUE(fs::exists(scratch / "other/state/step-12.json.damaged"));
     (void)train_until(run, 10);
     EXPECT_EQ(newest_checkpoint(scratch / "other").checkpoint.step, 10);
   }
@@ -178,6 +179,29 @@ TEST(ResumeRun, ReadsTheNewestCheckpointUnderItsLock) {
   // A trainer that still holds the log has its say before anything of the run is looked at.
   fs::resize_file(folder / "weights/step-4.gguf", 10);
   EXPECT_NE(test::error_of([&] { (void)toy::Run::resume(folder, device); }).find("another process"), std::string::npos);
+}
+
+TEST(ResumeRun, RefusesAnotherCorpus) {
+  const testing::ScratchFolder scratch;
+  CpuDevice device({.threads = 1});
+  {
+    toy::Run run = test::begin_run(scratch / "run", test::small_config(), device);
+    (void)train_until(run, 4);
+  }
+  std::string tokens = testing::read_bytes(scratch / "run/data/tokens.bin");
+  std::swap(tokens[tokens.size() - 2], tokens[tokens.size() - 4]);
+  testing::write_bytes(scratch / "run/data/tokens.bin", tokens);
+  EXPECT_NE(test::error_of([&] { (void)toy::Run::resume(scratch / "run", device); }).find("tokens.bin"),
+            std::string::npos);
+}
+
+TEST(ResumeRun, AFolderThatIsNoneIsTold) {
+  const testing::ScratchFolder scratch;
+  CpuDevice device({.threads = 1});
+  toy::Run run = test::begin_run(scratch / "run", test::small_config(), device);
+  testing::write_bytes(scratch / "run/weights", "a file");
+  EXPECT_NE(test::error_of([&] { (void)run.train(); }).find("run/weights: cannot make the folder"), std::string::npos);
+  EXPECT_EQ(read_events(scratch / "run/events.jsonl").events.back().at("reason"), "errored");
 }
 
 TEST(ResumeRun, KeepsTheNewestAndTheBest) {
@@ -224,11 +248,14 @@ TEST(ResumeRun, RemovesWhatACrashLeft) {
     toy::Run run = test::begin_run(scratch / "run", test::small_config(), device);
     (void)train_until(run, 5);
   }
-  const std::vector<std::string> left{"run/weights/step-9.gguf", "run/weights/.step-9.gguf.part",
+  const std::vector<std::string> left{"run/weights/step-9.gguf", "run/weights/.toy-0123456789abcdef.tmp",
                                       "run/state/step-9.gguf"};
   for (const std::string& file : left) testing::write_bytes(scratch / file, "half");
+  const std::vector<std::string> own{"run/weights/best.gguf", "run/weights/step-x.gguf", "run/state/notes.json"};
+  for (const std::string& file : own) testing::write_bytes(scratch / file, "of the user");
   (void)toy::Run::resume(scratch / "run", device);
   for (const std::string& file : left) EXPECT_FALSE(fs::exists(scratch / file)) << file;
+  for (const std::string& file : own) EXPECT_TRUE(fs::exists(scratch / file)) << file;
   EXPECT_EQ(newest_checkpoint(scratch / "run").checkpoint.step, 5);
 }
 

@@ -105,6 +105,31 @@ TEST(Learning, ValidationReadsEveryTokenOfItsPartOnce) {
   EXPECT_EQ(training.validation_windows(1000000), training.validation_windows());
 }
 
+TEST(Learning, RecomputingGivesTheSameBytesAndTakesLess) {
+  for (const bool bf16 : {false, true}) {
+    for (const char* arch : {"llama", "gpt2"}) {
+      std::vector<std::vector<float>> outcomes[2];
+      for (const bool recompute : {false, true}) {
+        CpuDevice device({.threads = 2});
+        Training training = small_training(device, [&](FromScratch& r) {
+          r.model = ModelConfig{.arch = arch, .d_model = 16, .layers = 2, .heads = 2, .context = 24}.resolved();
+          r.options.bf16 = bf16;
+          r.options.recompute = recompute;
+        });
+        int seen = 0;
+        training.tap_next([&](std::string_view name, const Tensor&) { seen += name == "blk.1.y"; });
+        for (int i = 0; i < 3; ++i) (void)training.step();
+        EXPECT_EQ(seen, 1);
+        for (const Parameter& p : parameters(training.model())) {
+          const auto values = p.value.values<float>();
+          outcomes[recompute ? 1 : 0].emplace_back(values.begin(), values.end());
+        }
+      }
+      EXPECT_EQ(outcomes[0], outcomes[1]) << arch << (bf16 ? " bf16" : "");
+    }
+  }
+}
+
 TEST(Learning, ACancelledValidationHasNoLoss) {
   CpuDevice device({.threads = 1});
   Training training = small_training(device);

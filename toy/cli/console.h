@@ -20,6 +20,9 @@ class Console {
  public:
   /// Keeps notes to itself.
   void set_quiet(bool quiet) { quiet_ = quiet; }
+  /// How this program was called, as a shell takes it: for commands that an answer offers.
+  void set_program(std::string name) { program_ = std::move(name); }
+  const std::string& program() const { return program_; }
 
   /// Adds to the answer.
   void print(std::string_view text);
@@ -42,6 +45,7 @@ class Console {
  private:
   std::string waiting_;
   bool quiet_ = false;
+  std::string program_ = "toy";
 };
 
 }  // namespace toy::cli

@@ -20,4 +20,7 @@ std::string escaped(std::string_view text);
 /// Rows of cells as lines with aligned columns. Columns whose letter in `align` is 'r' end at the right.
 std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view align);
 
+/// A word as a shell takes it.
+std::string shell_word(const std::string& word);
+
 }  // namespace toy::cli

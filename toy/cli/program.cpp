@@ -7,6 +7,7 @@
 
 #include "toy/cli/arguments.h"
 #include "toy/cli/console.h"
+#include "toy/cli/format.h"
 #include "toy/cli/help.h"
 #include "toy/cli/manifest.h"
 #include "toy/cli/registry.h"
@@ -84,10 +85,11 @@ void run_words(std::span<const std::string> words, Console& console) {
 
 }  // namespace
 
-int run(std::span<const std::string> words) {
+int run(std::span<const std::string> words, const std::string& called) {
   ignore_broken_pipes();
   try {
     Console console;
+    if (called.find('/') != std::string::npos) console.set_program(shell_word(called));
     run_words(words, console);
     console.flush();
     return 0;
@@ -97,7 +99,9 @@ int run(std::span<const std::string> words) {
     Console::error(error.what());
     return error.fault() == Fault::asked_wrongly ? 2 : 1;
   } catch (const std::bad_alloc&) {
-    Console::error("not enough memory; a smaller --context or model needs less (toy describe shows how much)");
+    Console::error(
+        "not enough memory; a smaller --context, --batch-size or model needs less (toy describe and --dry-run show how "
+        "much)");
     return 1;
   } catch (const std::exception& error) {
     Console::error(error.what());

@@ -6,7 +6,7 @@
 
 namespace toy::cli {
 
-/// Runs the verb that the first word names. Never throws; 0, 1 or 2.
-int run(std::span<const std::string> words);
+/// Runs the verb that the first word names. `called` is how the program was called. Never throws; 0, 1 or 2.
+int run(std::span<const std::string> words, const std::string& called = "toy");
 
 }  // namespace toy::cli

@@ -26,7 +26,7 @@ double training_flops_per_token(Model& model, std::int64_t context) {
   return 6 * weights + 6.0 * static_cast<double>(s.L * s.H * s.d * context);
 }
 
-TrainDisplay::TrainDisplay(Console& console, Run& run, double peak, bool quiet_answer, bool live)
+TrainDisplay::TrainDisplay(Console& console, Run& run, double peak, bool quiet_answer, bool live, std::stop_source stop)
     : console_(&console),
       steps_(run.training().options().steps),
       first_(run.training().steps()),
@@ -34,13 +34,25 @@ TrainDisplay::TrainDisplay(Console& console, Run& run, double peak, bool quiet_a
       flops_per_token_(training_flops_per_token(run.training().model(), run.training().context())),
       peak_(peak),
       quiet_answer_(quiet_answer),
-      lines_(live) {}
+      lines_(live),
+      stop_(std::move(stop)) {}
 
 void TrainDisplay::print(const std::string& line) {
   lines_.erase();
-  if (quiet_answer_) return;
-  console_->print(line);
-  console_->flush();
+  if (quiet_answer_ || failure_) return;
+  try {
+    console_->print(line);
+    console_->flush();
+  } catch (...) {
+    failure_ = std::current_exception();
+    stop_.request_stop();
+  }
+}
+
+void TrainDisplay::finish() {
+  lines_.erase();
+  if (done_ > 0 && printed_ < first_ + done_)
+    print(fmt::format("step {:>6}  loss {:.4f}\n", first_ + done_, losses_.back()));
 }
 
 std::string TrainDisplay::progress(double loss) const {
@@ -59,6 +71,7 @@ void TrainDisplay::step(const StepResult& r, double seconds) {
   seconds_ += seconds;
   ++done_;
   if (r.step == 1 || r.step % print_every_ == 0 || r.step == steps_) {
+    printed_ = r.step;
     print(fmt::format("step {:>6}  loss {:.4f}\n", r.step, r.loss));
   }
   if (lines_.due()) {

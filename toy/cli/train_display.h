@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -16,11 +18,14 @@ namespace toy::cli {
 class TrainDisplay {
  public:
   /// peak: F32 operations per second that the machine can do; 0: unknown. quiet_answer: nothing on stdout (--json).
-  TrainDisplay(Console& console, Run& run, double peak, bool quiet_answer, bool live);
+  /// stop: asked for when stdout cannot be written any more, so that the run ends in good order.
+  TrainDisplay(Console& console, Run& run, double peak, bool quiet_answer, bool live, std::stop_source stop);
 
   RunObserver observer();
-  /// Takes the changing lines away.
-  void finish() { lines_.erase(); }
+  /// Takes the changing lines away, and tells the last loss.
+  void finish();
+  /// Why stdout could not be written; empty if it could.
+  const std::exception_ptr& failure() const { return failure_; }
 
  private:
   void step(const StepResult& r, double seconds);
@@ -35,6 +40,9 @@ class TrainDisplay {
   std::vector<double> losses_;
   std::int64_t tokens_ = 0, done_ = 0;
   double seconds_ = 0;
+  std::int64_t printed_ = 0;  // step
+  std::stop_source stop_;
+  std::exception_ptr failure_;
 };
 
 /// Floating-point operations of training on one token: 6 for each weight that multiplies, and attention's.

@@ -120,6 +120,11 @@ std::vector<Setting> optimizer_settings() {
         .fallback = "f32",
         .choices = {"f32", "bf16"}},
        [](auto& a, auto& c) { c.recipe.options.bf16 = *a.text("--dtype") == "bf16"; }},
+      {{.name = "--recompute",
+        .help = "keep only what goes into each layer and compute the rest again for the gradients: less memory, a "
+                "third more time, the same numbers"},
+       [](auto& a, auto& c) { c.recipe.options.recompute = a.has("--recompute"); },
+       true},
       {whole("--batch-size", "sequences of a forward", "8"),
        [](auto& a, auto& c) { c.recipe.options.batch = *a.integer("--batch-size"); }},
       {whole("--accumulate", "forwards of a step", "1"),

@@ -53,7 +53,8 @@ EventWriter::EventWriter(std::filesystem::path path, const std::function<std::ui
   if (descriptor_ < 0) fail_with("cannot open the log", errno);
   try {
     struct flock lock = whole_file(F_WRLCK);
-    if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0 && (errno == EAGAIN || errno == EACCES)) {
+    if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) {
+      if (errno != EAGAIN && errno != EACCES) fail_with("cannot lock the log", errno);
       fail("{}: another process writes this log; wait for it or end it", shown(path_));
     }
     const std::uint64_t kept = keep();

@@ -139,4 +139,15 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
   sync_folder_of(path, calls);
 }
 
+bool is_temporary(const std::filesystem::path& path) {
+  const std::string name = path.filename().string();
+  return name.starts_with(".toy-") && name.ends_with(".tmp");
+}
+
+void make_folder(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) fail("{}: cannot make the folder: {}", shown(path), error.message());
+}
+
 }  // namespace toy

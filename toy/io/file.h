@@ -58,5 +58,10 @@ std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path);
 /// cannot be synced after the rename is the new file there, but may be lost in a crash.
 void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write,
                       const FileCalls& calls = {});
+/// True for the names of its temporary files, which a crash may leave.
+bool is_temporary(const std::filesystem::path& path);
+
+/// Makes a folder, and those above it, unless they are there. Errors: they cannot be made.
+void make_folder(const std::filesystem::path& path);
 
 }  // namespace toy

@@ -17,10 +17,7 @@ Tensor LlamaBlock::forward(Tensor x, Context& ctx) const {
 Tensor Llama::forward(Context& ctx) const {
   bind(ctx);
   Tensor x = ctx.expect("x", token_embd(ctx.ids()), {T, D});
-  for (int l = 0; const LlamaBlock& block : blk) {
-    const auto scope = ctx.scope("blk", l++);
-    x = block.forward(x, ctx);
-  }
+  for (int l = 0; const LlamaBlock& block : blk) x = ctx.layer(l++, block, x);
   return ctx.expect("final", output_norm(ctx.wanted(x)), {R, D});
 }
 

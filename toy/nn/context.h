@@ -8,12 +8,14 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "toy/nn/axes.h"
 #include "toy/nn/kv_cache.h"
 #include "toy/tensor/device.h"
 #include "toy/tensor/ops/attention.h"
+#include "toy/tensor/tape.h"
 #include "toy/tensor/tensor.h"
 
 namespace toy {
@@ -80,6 +82,25 @@ class Context {
     Context* ctx_;
   };
   [[nodiscard]] Scope scope(std::string_view name, int index = -1);
+
+  /// y = block(x), the block of layer l, in the scope "blk.l". Where the tape says so, what is inside is computed again
+  /// on the way back; this context and the block must be there then.
+  template <class Block>
+  Tensor layer(int l, const Block& block, const Tensor& x) {
+    const auto run = [this, l, &block](const Tensor& in) {
+      const auto in_scope = scope("blk", l);
+      return block.forward(in, *this);
+    };
+    Tape* const tape = device_->tape();
+    if (tape == nullptr || !tape->recomputes()) return run(x);
+    return tape->recompute(x, [this, run, again = false](const Tensor& in) mutable {
+      Tap tap = std::exchange(tap_, again ? Tap() : tap_);  // taps see each value once
+      again = true;
+      Tensor y = run(in);
+      tap_ = std::move(tap);
+      return y;
+    });
+  }
   /// Watches every named value.
   void set_tap(Tap tap) { tap_ = std::move(tap); }
 

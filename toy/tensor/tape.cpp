@@ -46,6 +46,10 @@ bool Tape::wants(std::span<const Tensor* const> inputs) const {
   return std::any_of(inputs.begin(), inputs.end(), [](const Tensor* t) { return *t && t->requires_grad(); });
 }
 
+Precision Tape::precision(std::span<const Tensor* const> inputs) const {
+  return first_run_ || wants(inputs) ? options_.precision : Precision::f32;
+}
+
 Tape::Place Tape::place(const Tensor& value) {
   Storage& storage = value.storage();
   if (storage.id == 0) storage.id = device_->new_value_id();
@@ -142,7 +146,9 @@ Tensor Tape::recompute(const Tensor& x, std::function<Tensor(const Tensor&)> f) 
   Tensor y;
   {
     const Pause pause(*this);
+    first_run_ = true;
     y = f(x);
+    first_run_ = false;
   }
   const Tensor* input = &x;
   record({&input, 1}, {&y, 1}, [this, x, f = std::move(f)](std::span<const Tensor> dy) {

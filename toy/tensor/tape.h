@@ -31,6 +31,8 @@ class Tape {
     /// Of the products with weights that are recorded (linear, the head of cross_entropy) and of their gradients.
     /// Everything else, weights and gradients among it, stays in f32 (Micikevicius et al. 2018).
     Precision precision = Precision::f32;
+    /// The values inside the layers of a model are computed again on the way back (Context::layer).
+    bool recompute = false;
   };
   /// Errors: a device that has a tape already.
   explicit Tape(Device& device) : Tape(device, Options()) {}
@@ -50,13 +52,16 @@ class Tape {
   /// Sets all gradients to zero and forgets what was recorded.
   void clear();
 
-  Precision precision() const { return options_.precision; }
+  /// Of a product of these inputs.
+  Precision precision(std::span<const Tensor* const> inputs) const;
+  bool recomputes() const { return options_.recompute && recording_; }
   /// True when an op with these inputs belongs on the tape.
   bool wants(std::span<const Tensor* const> inputs) const;
   /// The end of an op's forward: marks the outputs as depending on the inputs.
   void record(std::span<const Tensor* const> inputs, std::span<Tensor> outputs, Gradient gradient);
 
-  /// y = f(x) without keeping what is inside f: it runs again on the way back (Chen et al. 2016).
+  /// y = f(x) without keeping what is inside f: it runs again on the way back (Chen et al. 2016). What f refers to must
+  /// be there then.
   Tensor recompute(const Tensor& x, std::function<Tensor(const Tensor&)> f);
 
   /// Nothing is recorded while one lives.
@@ -90,6 +95,7 @@ class Tape {
   Device* device_;
   Options options_;
   bool recording_ = true;
+  bool first_run_ = false;  // of something that is recomputed: not recorded, but in its precision
   std::vector<Node> nodes_;
   std::unordered_map<std::int64_t, Tensor> gradients_;  // by id: [elements of the storage]
 };

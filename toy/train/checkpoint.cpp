@@ -28,11 +28,6 @@ std::uint64_t hash_of(std::span<const std::byte> bytes) {
   return hash;
 }
 
-HashedFile hashed(const fs::path& run, const fs::path& relative) {
-  const auto map = map_file(run / relative);
-  return {relative, map->bytes().size(), hash_of(map->bytes())};
-}
-
 fs::path weights_path(std::int64_t step) { return fs::path("weights") / fmt::format("step-{}.gguf", step); }
 fs::path state_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.gguf", step); }
 fs::path sidecar_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.json", step); }
@@ -104,8 +99,25 @@ std::optional<double> optional_number(const Json& json, const char* key, const s
   return member<double>(json, key, name);
 }
 
+/// N of "step-N.gguf" and "step-N.json".
+std::optional<std::int64_t> step_of(const fs::path& file) {
+  const std::string name = file.stem().string();
+  if (!name.starts_with("step-") || (file.extension() != ".gguf" && file.extension() != ".json")) return std::nullopt;
+  std::int64_t step = 0;
+  const auto [rest, wrong] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+  if (wrong != std::errc() || rest != name.data() + name.size() || step < 0) return std::nullopt;
+  return step;
+}
+
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) files.push_back(entry.path());
+  return files;
+}
+
 void check_file(const fs::path& run, const HashedFile& expected) {
-  const HashedFile found = hashed(run, expected.path);
+  const HashedFile found = hashed_file(run, expected.path);
   if (found.bytes != expected.bytes) {
     fail("{}: expected {} bytes, found {}", shown(run / expected.path), expected.bytes, found.bytes);
   }
@@ -143,6 +155,7 @@ std::string checkpoint_text(const Checkpoint& c) {
                   {"step", c.step},
                   {"weights", json_of(c.weights)},
                   {"state", json_of(c.state)},
+                  {"tokens", json_of(c.tokens)},
                   {"log_bytes", c.log_bytes},
                   {"data", {{"epoch", c.epoch}, {"position", c.position}, {"offset", c.offset}}},
                   {"monitor", {{"loss_sum", c.loss_sum}, {"loss_count", c.loss_count}}},
@@ -175,6 +188,7 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
   c.step = member<std::int64_t>(json, "step", name);
   c.weights = file_of(json, "weights", name);
   c.state = file_of(json, "state", name);
+  if (json.contains("tokens")) c.tokens = file_of(json, "tokens", name);
   c.log_bytes = static_cast<std::uint64_t>(member<std::int64_t>(json, "log_bytes", name));
   c.epoch = member<std::int64_t>(part("data"), "epoch", name);
   c.position = member<std::int64_t>(part("data"), "position", name);
@@ -187,14 +201,19 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
   return c;
 }
 
+HashedFile hashed_file(const fs::path& run, const fs::path& relative) {
+  const auto map = map_file(run / relative);
+  return {relative, map->bytes().size(), hash_of(map->bytes())};
+}
+
 void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c, const FileCalls& calls) {
   c.step = training.steps();
-  fs::create_directories(run / "weights");
-  fs::create_directories(run / "state");
+  make_folder(run / "weights");
+  make_folder(run / "state");
   save_model(run / weights_path(c.step), training.model(), training.metadata(), DType::F32, calls);
   save_state(run / state_path(c.step), training, calls);
-  c.weights = hashed(run, weights_path(c.step));
-  c.state = hashed(run, state_path(c.step));
+  c.weights = hashed_file(run, weights_path(c.step));
+  c.state = hashed_file(run, state_path(c.step));
   const auto& windows = training.windows().state();
   c.epoch = windows.epoch;
   c.position = windows.position;
@@ -205,17 +224,28 @@ void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c
 
 std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {
   std::vector<std::int64_t> steps;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(run / "state", error)) {
-    const std::string file = entry.path().filename().string();
-    if (!file.starts_with("step-") || !file.ends_with(".json")) continue;
-    std::int64_t step = 0;
-    const char* end = file.data() + file.size() - 5;
-    const auto [rest, wrong] = std::from_chars(file.data() + 5, end, step);
-    if (wrong == std::errc() && rest == end && step >= 0) steps.push_back(step);
+  for (const fs::path& file : files_in(run / "state")) {
+    if (file.extension() != ".json") continue;
+    if (const auto step = step_of(file)) steps.push_back(*step);
   }
   std::ranges::sort(steps);
   return steps;
+}
+
+void tidy_checkpoints(const fs::path& run, std::int64_t newest) {
+  const std::vector<std::int64_t> steps = checkpoint_steps(run);
+  std::error_code ignored;
+  for (const char* part : {"", "data", "weights", "state"}) {
+    for (const fs::path& file : files_in(run / part)) {
+      const auto step = step_of(file);
+      const bool leftover = step && std::ranges::find(steps, *step) == steps.end();
+      if (is_temporary(file) || leftover) {
+        fs::remove(file, ignored);
+      } else if (step && *step > newest) {
+        fs::rename(file, file.string() + ".damaged", ignored);
+      }
+    }
+  }
 }
 
 void prune_checkpoints(const fs::path& run, std::int64_t keep, std::int64_t best_step) {
@@ -240,6 +270,7 @@ Checkpoint open_checkpoint(const fs::path& run, std::int64_t step) {
   if (c.step != step) fail("{}: expected step {}, found {}", shown(path), step, c.step);
   check_file(run, c.weights);
   check_file(run, c.state);
+  if (!c.tokens.path.empty()) check_file(run, c.tokens);
   return c;
 }
 

@@ -25,6 +25,7 @@ struct Checkpoint {
   std::int64_t step = 0;
   HashedFile weights;                                // weights/step-N.gguf: the model, for any reader of GGUF
   HashedFile state;                                  // state/step-N.gguf: the moments of the optimizer and the shuffle
+  HashedFile tokens;                                 // data/tokens.bin: the corpus
   std::uint64_t log_bytes = 0;                       // of events.jsonl at this step
   std::int64_t epoch = 0, position = 0, offset = 0;  // of the windows
   double loss_sum = 0;                               // since the last evaluation, for the divergence monitor
@@ -42,6 +43,13 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name);
 /// says the rest. The checkpoints before stay as they are. Errors: the disk.
 void save_checkpoint(const std::filesystem::path& run, const Training& training, Checkpoint c,
                      const FileCalls& calls = {});
+
+/// A file of a run with its length and hash now.
+HashedFile hashed_file(const std::filesystem::path& run, const std::filesystem::path& relative);
+
+/// Removes what a crash left: temporary files, and parts of checkpoints that never came to be. Checkpoints after step
+/// `newest` are damaged: ".damaged" is added to their names, so that they are none any more. Other files stay.
+void tidy_checkpoints(const std::filesystem::path& run, std::int64_t newest);
 
 /// Removes all checkpoints but the newest `keep`, and the best one.
 void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::int64_t best_step);

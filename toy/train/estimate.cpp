@@ -36,11 +36,15 @@ TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& 
   m.optimizer = 2 * m.parameters;
   m.data = static_cast<std::int64_t>(corpus_bytes) * 2;
 
+  constexpr std::int64_t most = 1 << 27;
+  if (options.batch > most / context) {
+    refuse("batch-size {} times context {}: expected at most {} tokens in a forward", options.batch, context, most);
+  }
   // One step on a device that only counts: forward, loss, and the way back.
   Batch batch;
   batch.ids.assign(static_cast<std::size_t>(options.batch * context), 0);
   for (std::int64_t i = 0; i < options.batch; ++i) batch.segments.push_back({i * context, context, 0});
-  Tape tape(trace, {.precision = options.bf16 ? Precision::bf16 : Precision::f32});
+  Tape tape(trace, options.tape());
   Context ctx(trace, std::move(batch));
   const Tensor targets = Tensor::empty(trace, {options.batch * context}, DType::I32);
   tape.backward(model->loss(model->forward(ctx), targets));

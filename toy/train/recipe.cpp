@@ -30,6 +30,9 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
   if (vocabulary.kind == "byte") return byte_vocabulary();
   if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
   if (vocabulary.kind != "bpe") {
+    if (!std::filesystem::exists(vocabulary.kind) && std::filesystem::path(vocabulary.kind).extension() != ".gguf") {
+      refuse("vocab: expected bpe, char, byte or a GGUF file, found '{}'", vocabulary.kind);
+    }
     return read_vocabulary(GgufFile::open(vocabulary.kind, {.map = false, .require_data = false}).metadata());
   }
   if (vocabulary.merges < 0 || vocabulary.merges > 1 << 20) {

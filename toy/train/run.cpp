@@ -58,22 +58,24 @@ std::vector<double> losses_in(const fs::path& log, std::uint64_t bytes) {
   return losses;
 }
 
-/// Removes what a crash left: temporary files, parts of checkpoints that never came to be, and damaged checkpoints
-/// after `newest`, which would else count among those to keep.
-void remove_leftovers(const fs::path& run, std::int64_t newest) {
-  std::vector<std::int64_t> steps = checkpoint_steps(run);
-  std::erase_if(steps, [&](std::int64_t step) { return step > newest; });
-  for (const char* part : {"weights", "state"}) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(run / part, error)) {
-      const std::string file = entry.path().filename().string();
-      const bool wanted = std::ranges::any_of(steps, [&](std::int64_t step) {
-        return file == fmt::format("step-{}.gguf", step) || file == fmt::format("step-{}.json", step);
-      });
-      if (!wanted) fs::remove(entry.path(), error);
-    }
+/// Prompts of the samples. Errors: one that was asked for leaves no room in the context.
+std::vector<std::string> sample_prompts(const Training& t, const RunOptions& o, std::vector<std::string>& notes) {
+  const auto fits = [&](const std::string& prompt) {
+    return static_cast<std::int64_t>(t.tokenizer().encode(prompt).size()) < t.context();
+  };
+  for (const std::string& prompt : o.prompts) {
+    if (!fits(prompt)) refuse("prompt: {} leaves no room in the context of {}", in_quotes(prompt), t.context());
   }
+  if (!o.prompts.empty() || o.gen_every == 0) return o.prompts;
+  constexpr const char* usual = "Once upon a time";
+  if (fits(usual)) return {usual};
+  notes.push_back(
+      fmt::format("'{}' leaves no room in the context of {}: samples begin with nothing", usual, t.context()));
+  return {""};
 }
+
+/// Where config.json, the log and the corpus of a run are.
+constexpr const char *config_file = "config.json", *log_file = "events.jsonl", *tokens_file = "data/tokens.bin";
 
 }  // namespace
 
@@ -87,27 +89,29 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   config.options.check();
   config.recipe.options.check();
   (void)config.recipe.model.resolved();
-  if (fs::exists(folder / "config.json") || fs::exists(folder / "events.jsonl")) {
+  if (fs::exists(folder / config_file) || fs::exists(folder / log_file)) {
     refuse("{}: there is a run already; resume it, or choose another folder", shown(folder));
   }
-  auto log = std::make_unique<EventWriter>(folder / "events.jsonl", 0, calls);
+  auto log = std::make_unique<EventWriter>(folder / log_file, 0, calls);
   Run run(folder, config, std::move(log), calls);
-  fs::create_directories(folder / "data");
-  Training training = config.recipe.realize(device, corpus, folder / "data" / "tokens.bin", progress);
+  make_folder(folder / "data");
+  Training training = config.recipe.realize(device, corpus, folder / tokens_file, progress);
   run.training_ = std::make_unique<Training>(std::move(training));
+  run.prompts_ = sample_prompts(*run.training_, config.options, run.notes_);
+  run.progress_.tokens = hashed_file(folder, tokens_file);
   const auto write = [&](const char* file, const std::string& text) {
     write_atomically(
         folder / file, [&](ByteSink& sink) { sink.text(text); }, calls);
   };
   write("flow.json", flow_text(run.training_->metadata(), run.training_->context()));
-  write("config.json", config_text(config));
+  write(config_file, config_text(config));
   run.write_start();
   return run;
 }
 
 Run Run::resume(const fs::path& folder, Device& device, const std::function<void(RunConfig&)>& change,
                 const FileCalls& calls) {
-  const fs::path config_path = folder / "config.json", log_path = folder / "events.jsonl";
+  const fs::path config_path = folder / config_file, log_path = folder / log_file;
   RunConfig config = parse_config(text_of(config_path), shown(config_path));
   if (change) change(config);
   config.options.check();
@@ -116,19 +120,23 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
       log_path,
       [&] {
         found = newest_checkpoint(folder);
+        const std::int64_t done = found.checkpoint.step, steps = config.recipe.options.steps;
+        if (steps < done) refuse("steps: the run has done {} already; expected no less, found {}", done, steps);
         return found.checkpoint.log_bytes;
       },
       calls);
   const Checkpoint& c = found.checkpoint;
   auto losses = losses_in(log_path, c.log_bytes);
   Run run(folder, config, std::move(log), calls);
-  remove_leftovers(folder, c.step);
-  run.notes_ = found.skipped;
-  TokenData tokens = TokenData::open(folder / "data" / "tokens.bin");
+  tidy_checkpoints(folder, c.step);
+  for (const std::string& why : found.skipped) run.notes_.push_back("a damaged checkpoint was set aside: " + why);
+  TokenData tokens = TokenData::open(folder / tokens_file);
   run.training_ =
       std::make_unique<Training>(restore_training(folder, c, device, std::move(tokens), config.recipe.options));
+  run.prompts_ = sample_prompts(*run.training_, config.options, run.notes_);
   run.earlier_losses_ = std::move(losses);
   run.progress_ = c;
+  if (c.tokens.path.empty()) run.progress_.tokens = hashed_file(folder, tokens_file);
   write_atomically(
       config_path, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
   return run;
@@ -164,10 +172,10 @@ RunSummary Run::train(const RunObserver& observer, const std::stop_token& cancel
   if (!summary.losses.empty()) summary.final_loss = summary.losses.back();
   try {
     train_steps(summary, observer, cancel);
-  } catch (const Error& error) {
+  } catch (const std::exception& error) {
     try {
       write_end(summary, "errored", 1, error.what());
-    } catch (const Error&) {
+    } catch (const std::exception&) {
       // The first error is the one to tell.
     }
     throw;
@@ -219,6 +227,9 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
   if (!at_checkpoint) save(interrupted ? std::nullopt : latest_validation_, observer);
   if (interrupted) return;
   summary.validation_loss = training_->validation_loss(0, cancel);
+  if (!summary.validation_loss && cancel.stop_requested() && summary.end == RunSummary::End::completed) {
+    summary.end = RunSummary::End::interrupted;
+  }
   if (summary.validation_loss) {
     log_->write({{"kind", "eval"},
                  {"step", training_->steps()},
@@ -309,16 +320,17 @@ bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
 }
 
 void Run::write_samples(const RunObserver& observer) {
-  const std::vector<std::string> usual{"Once upon a time"};
-  const std::vector<std::string>& prompts = config_.options.prompts.empty() ? usual : config_.options.prompts;
-  for (std::size_t i = 0; i < prompts.size(); ++i) {
+  for (std::size_t i = 0; i < prompts_.size(); ++i) {
     const SamplingOptions sampling{.temperature = config_.options.temperature,
                                    .seed = training_->options().seed + static_cast<std::uint64_t>(i)};
-    const std::string text = sample_text(training_->model(), training_->device(), training_->tokenizer(), prompts[i],
+    const std::string text = sample_text(training_->model(), training_->device(), training_->tokenizer(), prompts_[i],
                                          config_.options.sample_tokens, sampling);
-    log_->write(
-        {{"kind", "sample"}, {"step", training_->steps()}, {"phase", "train"}, {"prompt", prompts[i]}, {"text", text}});
-    if (observer.sample) observer.sample(training_->steps(), prompts[i], text);
+    log_->write({{"kind", "sample"},
+                 {"step", training_->steps()},
+                 {"phase", "train"},
+                 {"prompt", prompts_[i]},
+                 {"text", text}});
+    if (observer.sample) observer.sample(training_->steps(), prompts_[i], text);
   }
 }
 

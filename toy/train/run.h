@@ -76,9 +76,10 @@ class Run {
   /// that has a run already or whose run is being trained by somebody else.
   static Run begin(const std::filesystem::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                    const FromScratch::Progress& progress = {}, const FileCalls& calls = {});
-  /// Goes on after the newest complete checkpoint: cuts the log back to it, and removes what was half written and
-  /// newer checkpoints that are damaged.
-  /// `change` may alter the options (steps, intervals). Errors: no checkpoint; somebody else trains this run.
+  /// Goes on after the newest complete checkpoint: cuts the log back to it, removes what was half written, and sets
+  /// newer checkpoints aside, which are damaged.
+  /// `change` may alter the options (steps, intervals). Errors: no checkpoint; fewer steps than it has
+  /// done; somebody else trains this run.
   static Run resume(const std::filesystem::path& folder, Device& device,
                     const std::function<void(RunConfig&)>& change = {}, const FileCalls& calls = {});
 
@@ -90,7 +91,7 @@ class Run {
   const RunConfig& config() const { return config_; }
   const std::filesystem::path& folder() const { return folder_; }
   std::string id() const { return folder_.filename().string(); }
-  /// What resume() noticed, one line each.
+  /// What begin() or resume() noticed, one line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
@@ -112,6 +113,7 @@ class Run {
   FileCalls calls_;
   std::unique_ptr<Training> training_;
   std::vector<std::string> notes_;
+  std::vector<std::string> prompts_;
   std::vector<double> earlier_losses_;
   Checkpoint progress_;  // what the next checkpoint will say
   std::optional<double> latest_validation_;

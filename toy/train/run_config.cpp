@@ -26,6 +26,10 @@ class Writer {
   void operator()(const char* key, const std::optional<T>& value) {
     (*json_)[key] = value ? Json(*value) : Json(nullptr);
   }
+  template <class T>
+  void later(const char* key, const T& value) {
+    (*this)(key, value);
+  }
   template <class T, class List>
   void part(const char* key, T& value, const List& list) {
     Json inner = Json::object();
@@ -66,6 +70,11 @@ class Reader {
     T inner{};
     (*this)(key, inner);
     value = inner;
+  }
+  /// A key that older files lack.
+  template <class T>
+  void later(const char* key, T& value) {
+    if (json_->contains(key)) (*this)(key, value);
   }
   template <class T, class List>
   void part(const char* key, T& value, const List& list) {
@@ -114,6 +123,7 @@ constexpr auto list_training = [](auto& v, auto& o) {
   v("val_share", o.validation_share);
   v("seed", o.seed);
   v("bf16", o.bf16);
+  v.later("recompute", o.recompute);
 };
 
 constexpr auto list_vocabulary = [](auto& v, auto& o) {

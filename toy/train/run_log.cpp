@@ -127,7 +127,8 @@ std::optional<EvalRecord> RunLog::best_eval() const {
   std::map<std::string, std::size_t> often;
   std::string name;
   for (const EvalRecord& e : evals_) {
-    if (++often[e.name] > often[name]) name = e.name;
+    const std::size_t count = ++often[e.name];
+    if (count > often[name]) name = e.name;
   }
   std::optional<EvalRecord> best;
   for (const EvalRecord& e : evals_) {

@@ -13,7 +13,9 @@ std::string sample_text(const Model& model, Device& device, const Tokenizer& tok
   std::vector<std::int32_t> ids = tokenizer.encode(prompt);
   if (ids.empty() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
   if (ids.empty()) return {};
-  if (static_cast<std::int64_t>(ids.size()) > engine.context()) ids.resize(static_cast<std::size_t>(engine.context()));
+  if (static_cast<std::int64_t>(ids.size()) >= engine.context()) {
+    refuse("prompt: {} tokens leave no room in the context of {}", ids.size(), engine.context());
+  }
   KVCache sequence = engine.sequence();
   Tensor logits = engine.prefill(sequence, ids);
   std::vector<std::int32_t> made;

@@ -12,6 +12,7 @@
 namespace toy {
 
 /// Continues a prompt by at most n tokens, until the text or the context ends. Nothing is recorded on a tape.
+/// Errors: a prompt that fills the context.
 std::string sample_text(const Model& model, Device& device, const Tokenizer& tokenizer, std::string_view prompt,
                         std::int64_t n, const SamplingOptions& sampling);
 

@@ -108,7 +108,7 @@ StepResult Training::step() {
   result.tokens = options_.batch * options_.accumulate * context_;
   const DeviceStep memory(device());
   {
-    Tape tape(device(), {.precision = options_.bf16 ? Precision::bf16 : Precision::f32});
+    Tape tape(device(), options_.tape());
     result.loss = forward_backward(tape);
     std::vector<Tensor> gradients;
     for (const Parameter& p : optimizer_->parameters()) gradients.push_back(tape.gradient(p.value));

@@ -36,10 +36,12 @@ struct TrainingOptions {
   bool documents = false;              // attention stays inside a document
   double validation_share = 0.1;       // of the tokens, at the end
   std::uint64_t seed = 0;
-  bool bf16 = false;  // products in bf16; parameters, norms, softmax, residual stream and loss stay f32
+  bool recompute = false;  // values inside layers are computed again on the way back: less memory, more time
+  bool bf16 = false;       // products in bf16; parameters, norms, softmax, residual stream and loss stay f32
 
   /// Errors: a value out of its range, a cosine without warmup (names the option).
   void check() const;
+  Tape::Options tape() const { return {bf16 ? Precision::bf16 : Precision::f32, recompute}; }
 };
 
 /// What one step did.

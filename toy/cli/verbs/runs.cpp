@@ -7,6 +7,7 @@
 #include "toy/cli/json.h"
 #include "toy/cli/run_facts.h"
 #include "toy/io/quote.h"
+#include "toy/tensor/error.h"
 
 namespace toy::cli {
 
@@ -36,6 +37,7 @@ void print_list(const RunList& list, Console& console) {
 
 void run(const Arguments& a, Console& console) {
   const std::string folder = *a.text("--dir");
+  if (a.has("--dir") && !std::filesystem::is_directory(folder)) fail("--dir: {} is no folder", shown(folder));
   const RunList list = list_runs(folder);
   if (a.has("--json")) {
     console.print(line_of(list_json(folder, list)));

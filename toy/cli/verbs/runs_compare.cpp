@@ -125,7 +125,7 @@ Verb runs_compare_verb() {
       .details =
           "The verdict rests on the last step that both evaluated, or else on the mean training loss of the last 10 "
           "steps that both have.",
-      .positionals = {{"A", "the run: " + which}, {"B", "the baseline, likewise"}},
+      .positionals = {{"A", "the run: " + which}, {"B", "the baseline it is compared with: " + which}},
       .options = {runs_folder_option()},
       .json = {form()},
       .examples =

@@ -92,6 +92,7 @@ void run(const Arguments& a, Console& console) {
     print_numbers(run, console);
     print_details(run, console);
     for (const std::string& complaint : complaints) console.print("{}\n", one_line(complaint));
+    if (a.has("--check") && complaints.empty()) console.print("\nThe log follows toy/v1.\n");
   }
   console.flush();
   if (!complaints.empty()) fail("{}: its log breaks toy/v1 in {} places", shown(folder), complaints.size());

@@ -1,5 +1,4 @@
 // toy train autotune: which batch size and how many threads train fastest here.
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -44,8 +43,10 @@ double speed(Training& training, std::int64_t steps, const std::stop_token& stop
   return static_cast<double>(tokens) / *middle;
 }
 
-Trial measure(FromScratch recipe, const Corpus& corpus, const Vocabulary& words, CpuOptions cpu, std::int32_t batch,
-              std::int32_t threads, std::int64_t steps, const std::stop_token& stop) {
+/// Nothing if it was interrupted.
+std::optional<Trial> measure(FromScratch recipe, const Corpus& corpus, const Vocabulary& words, CpuOptions cpu,
+                             std::int32_t batch, std::int32_t threads, std::int64_t steps,
+                             const std::stop_token& stop) {
   Trial trial;
   trial.batch = batch;
   trial.threads = threads;
@@ -59,21 +60,13 @@ Trial measure(FromScratch recipe, const Corpus& corpus, const Vocabulary& words,
   } catch (const Error& error) {
     trial.error = error.what();
   }
+  if (stop.stop_requested()) return std::nullopt;
   return trial;
 }
 
-/// A word as a shell takes it.
-std::string shell_word(const std::string& word) {
-  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
-}
-
 /// The words of this call that describe the model, with the best batch size and threads.
-std::string best_command(const Arguments& a, const Trial& best) {
-  std::string text = "toy train from-scratch";
+std::string best_command(const Arguments& a, const Trial& best, const Console& console) {
+  std::string text = console.program() + " train from-scratch";
   for (const Option& option : join({recipe_options(), device_options()})) {
     if (option.name == "--threads") continue;
     if (option.type == Type::flag) {
@@ -105,44 +98,66 @@ void print_trials(const std::vector<Trial>& trials, const Trial& best, Console& 
   console.print(table(rows, "rrrl"));
 }
 
-void run(const Arguments& a, Console& console) {
+/// All trials, or those before an interruption.
+std::vector<Trial> measure_all(const Arguments& a, const std::stop_token& stop) {
   const RunConfig config = recipe_config(a);
   const auto batches = counts(a, "--batch-sizes", {4, 8, 16, 32}), threads = counts(a, "--threads", usual_threads());
-  const std::int64_t steps = *a.integer("--steps");
   const CpuOptions cpu{0, a.text("--simd").value_or("")};
   if (*a.text("--device") != "cpu") refuse("--device: unknown device '{}'; built: cpu", *a.text("--device"));
-  const Interrupt interrupt;
-  const Corpus corpus = corpus_of(config);
-  const Vocabulary words = config.recipe.make_vocabulary(corpus);
   LiveLines lines(!a.has("--quiet"));
   std::vector<Trial> trials;
+  const Corpus corpus = corpus_of(config);
+  Vocabulary words;
+  try {
+    words = config.recipe.make_vocabulary(corpus, [&](auto&&...) { return !stop.stop_requested(); });
+  } catch (const Error&) {
+    if (stop.stop_requested()) return trials;
+    throw;
+  }
   for (const std::int32_t batch : batches) {
     for (const std::int32_t n : threads) {
-      if (interrupt.token().stop_requested()) break;
+      if (stop.stop_requested()) break;
       lines.show(fmt::format("batch size {}, {} threads ({} of {})", batch, n, trials.size() + 1,
                              batches.size() * threads.size()));
-      trials.push_back(measure(config.recipe, corpus, words, cpu, batch, n, steps, interrupt.token()));
+      auto trial = measure(config.recipe, corpus, words, cpu, batch, n, *a.integer("--steps"), stop);
+      if (trial) trials.push_back(std::move(*trial));
     }
   }
   lines.erase();
-  const auto best = std::ranges::max_element(trials, {}, &Trial::tokens_per_second);
-  if (best == trials.end() || best->tokens_per_second <= 0) {
-    fail("nothing could be measured{}{}", best == trials.end() ? "" : ": ", best == trials.end() ? "" : best->error);
+  return trials;
+}
+
+Json answer(const std::vector<Trial>& trials, const Trial* best, const std::string& command, bool interrupted) {
+  Json list = Json::array();
+  for (const Trial& t : trials) {
+    Json trial{{"batch_size", t.batch}, {"threads", t.threads}, {"tokens_per_second", t.tokens_per_second}};
+    if (!t.error.empty()) trial["error"] = t.error;
+    list.push_back(std::move(trial));
   }
-  const std::string command = best_command(a, *best);
+  return {{"trials", std::move(list)},
+          {"best", best != nullptr ? Json{{"batch_size", best->batch}, {"threads", best->threads}} : Json(nullptr)},
+          {"command", command},
+          {"interrupted", interrupted}};
+}
+
+void run(const Arguments& a, Console& console) {
+  const Interrupt interrupt;
+  const std::vector<Trial> trials = measure_all(a, interrupt.token());
+  const bool interrupted = interrupt.token().stop_requested();
+  const auto fastest = std::ranges::max_element(trials, {}, &Trial::tokens_per_second);
+  const Trial* const best = fastest != trials.end() && fastest->tokens_per_second > 0 ? &*fastest : nullptr;
+  if (best == nullptr && !interrupted) {
+    fail("nothing could be measured{}{}", trials.empty() ? "" : ": ", trials.empty() ? "" : fastest->error);
+  }
+  const std::string command = best != nullptr ? best_command(a, *best, console) : "";
   if (a.has("--json")) {
-    Json list = Json::array();
-    for (const Trial& t : trials) {
-      Json trial{{"batch_size", t.batch}, {"threads", t.threads}, {"tokens_per_second", t.tokens_per_second}};
-      if (!t.error.empty()) trial["error"] = t.error;
-      list.push_back(std::move(trial));
-    }
-    return console.print(line_of({{"trials", std::move(list)},
-                                  {"best", {{"batch_size", best->batch}, {"threads", best->threads}}},
-                                  {"command", command}}));
+    console.print(line_of(answer(trials, best, command, interrupted)));
+  } else if (best != nullptr) {
+    print_trials(trials, *best, console);
+    console.print("{}\n", command);
   }
-  print_trials(trials, *best, console);
-  console.print("{}\n", command);
+  console.flush();
+  if (interrupted) console.note("interrupted after {} trials", trials.size());
 }
 
 std::vector<Option> own_options() {
@@ -184,10 +199,11 @@ Verb train_autotune_verb() {
                      {"trials[].threads", "integer", ""},
                      {"trials[].tokens_per_second", "number", "median of the steps; 0 if it could not be tried"},
                      {"trials[].error", "string", "why it could not be tried", false},
-                     {"best", "object", "the fastest"},
-                     {"best.batch_size", "integer", ""},
-                     {"best.threads", "integer", ""},
-                     {"command", "string", "the command line that trains with it"}}}},
+                     {"best", "object or null", "the fastest; null: interrupted before any"},
+                     {"best.batch_size", "integer", "", false},
+                     {"best.threads", "integer", "", false},
+                     {"command", "string", "the command line that trains with it"},
+                     {"interrupted", "boolean", "true: some were not tried"}}}},
           .examples = {{{"toy train autotune", "the default model"},
                         {"toy train autotune --d-model 128 --heads 8 --batch-sizes 8,16 --threads 1,2 --steps 10",
                          "another shape"}}},

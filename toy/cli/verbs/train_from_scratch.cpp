@@ -1,6 +1,5 @@
 // toy train from-scratch: a new model from a corpus.
 #include <fmt/chrono.h>
-#include <fmt/ranges.h>
 
 #include <charconv>
 #include <chrono>
@@ -26,7 +25,9 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string command_line(const Arguments& a) {
-  return fmt::format("toy train from-scratch {}", fmt::join(a.words(), " "));
+  std::string text = "toy train from-scratch";
+  for (const std::string& word : a.words()) text += " " + shell_word(word);
+  return text;
 }
 
 /// The run that --resume names: its folder, a file of a checkpoint, or its id in --out.
@@ -60,7 +61,6 @@ Run resume(const Arguments& a, Device& device, Console& console) {
     }
   }
   Run run = Run::resume(wanted.folder, device, [&](RunConfig& config) { change_config(a, config); });
-  for (const std::string& note : run.notes()) console.note("note: removed a damaged checkpoint: {}", note);
   console.note("{} goes on after step {}", run.id(), run.training().steps());
   return run;
 }
@@ -91,6 +91,7 @@ Run begin(const Arguments& a, Device& device, Console& console, const std::stop_
 }
 
 void tell(Run& run, Console& console) {
+  for (const std::string& note : run.notes()) console.note("note: {}", note);
   Training& t = run.training();
   std::int64_t count = 0;
   for (const Parameter& p : parameters(t.model())) count += p.value.shape().elements();
@@ -104,6 +105,11 @@ Json number_or_null(const std::optional<double>& value) { return value ? Json(*v
 std::string_view end_name(RunSummary::End end) {
   if (end == RunSummary::End::completed) return "completed";
   return end == RunSummary::End::interrupted ? "interrupted" : "diverged";
+}
+
+void tell_interruption(const Run& run, const RunSummary& s, const Console& console) {
+  console.note("interrupted after step {}; go on with: {} train from-scratch --resume {}", s.steps, console.program(),
+               shell_word(run.folder().string()));
 }
 
 void answer(const Run& run, const RunSummary& s, bool json, Console& console) {
@@ -120,10 +126,7 @@ void answer(const Run& run, const RunSummary& s, bool json, Console& console) {
   }
   if (s.validation_loss) console.print("validation loss {:.4f} over the whole validation part\n", *s.validation_loss);
   console.flush();
-  if (s.end == RunSummary::End::interrupted) {
-    console.note("interrupted after step {}; go on with: toy train from-scratch --resume {}", s.steps,
-                 run.folder().string());
-  }
+  if (s.end == RunSummary::End::interrupted) tell_interruption(run, s, console);
   console.note("{:.0f} tokens/s; the model: {}", s.tokens_per_second, s.weights.string());
 }
 
@@ -180,15 +183,15 @@ void run(const Arguments& a, Console& console) {
   try {
     made.emplace(a.has("--resume") ? resume(a, device, console) : begin(a, device, console, interrupt.token()));
   } catch (const Error&) {
-    if (!interrupt.token().stop_requested()) throw;
+    if (a.has("--resume") || !interrupt.token().stop_requested()) throw;
     return answer_nothing(a, console);
   }
   Run& training = *made;
   tell(training, console);
   const bool json = a.has("--json"), live = LiveLines(!a.has("--quiet")).on();
   const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
-  TrainDisplay display(console, training, peak, json, live);
-  std::stop_source stop;  // by a signal, or because the time is up
+  std::stop_source stop;  // by a signal, because the time is up, or because nobody reads stdout
+  TrainDisplay display(console, training, peak, json, live, stop);
   const std::stop_callback by_signal(interrupt.token(), [&stop] { stop.request_stop(); });
   RunObserver observer = display.observer();
   if (const auto most = a.number("--max-time")) {
@@ -201,6 +204,10 @@ void run(const Arguments& a, Console& console) {
   }
   const RunSummary summary = training.train(observer, stop.get_token());
   display.finish();
+  if (display.failure()) {
+    if (summary.end == RunSummary::End::interrupted) tell_interruption(training, summary, console);
+    std::rethrow_exception(display.failure());
+  }
   answer(training, summary, json, console);
   console.flush();
   if (summary.end == RunSummary::End::diverged) fail("{}; stopped, saved {}", summary.reason, summary.weights.string());

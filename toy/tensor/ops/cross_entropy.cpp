@@ -128,8 +128,9 @@ Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
   }
   LossAndGradients result;
   if (gradient) {
+    const Precision precision = device.tape()->precision(inputs);
     const Tape::Pause pause(*device.tape());
-    result = in_slices(h, W, targets, count, true, device.tape()->precision());
+    result = in_slices(h, W, targets, count, true, precision);
   } else {
     result = in_slices(h, W, targets, count, false, Precision::f32);
   }

@@ -53,7 +53,7 @@ bool is_trained(const Tensor& W) {
 /// Of the products of an op: what its tape says, if the op belongs on it.
 Precision precision_of(Device& device, std::span<const Tensor* const> inputs) {
   const Tape* tape = device.tape();
-  return tape != nullptr && tape->wants(inputs) ? tape->precision() : Precision::f32;
+  return tape != nullptr ? tape->precision(inputs) : Precision::f32;
 }
 
 /// The kernel on one number type; y are there.

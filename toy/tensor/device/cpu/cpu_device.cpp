@@ -22,7 +22,7 @@ const cpu::Level& find_level(const std::string& wanted) {
     if (!level.supported()) continue;
     if (wanted.empty() || wanted == level.name) return level;
   }
-  refuse("simd level '{}' is not available here; available: {}", wanted, fmt::join(cpu_levels(), ", "));
+  refuse("simd: expected a level that is available here ({}), found '{}'", fmt::join(cpu_levels(), ", "), wanted);
 }
 
 /// Forgets the resident pages that lie wholly inside [begin, end) of a mapped file; they can be read again.
