@@ -159,6 +159,30 @@ TEST(Hyperparameters, yarn_runs_or_names_the_key) {
 
 TEST(Hyperparameters, gpt2_runs_or_names_the_key) { sweep(small_gpt2(), {"gpt2.attention.head_count_kv"}); }
 
+TEST(Hyperparameters, what_cannot_be_is_refused) {
+  const Folder folder;
+  const auto refused = [&](const std::string& key, auto value, const std::string& rule = "") {
+    SmallModel model = small_llama();
+    model.metadata.set("llama.rope.scaling.type", "yarn");
+    model.metadata.set("llama.rope.scaling.factor", 4.0F);
+    model.metadata.set("llama." + key, value);
+    const std::string path = model.write(folder / "m.gguf");
+    const Finished f = toy({"infer", path, "--prompt-ids", "5", "--n", "1", "--quiet"});
+    expect_one_line(f, 1, "llama." + key);
+    EXPECT_NE(f.err.find(rule), std::string::npos) << f.err;
+  };
+  refused("attention.head_count", 6U, "embedding_length = 32 is not a multiple");
+  refused("attention.head_count_kv", 3U, "head_count = 4 is not a multiple");
+  refused("rope.dimension_count", 7U, "even");
+  refused("rope.dimension_count", 10U, "more than the head width 8");
+  refused("rope.scaling.type", "cubic");
+  for (const char* key : {"attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor",
+                          "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_ext_factor",
+                          "rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor"}) {
+    refused(key, -2.0F);
+  }
+}
+
 class Running : public ::testing::Test {
  protected:
   void SetUp() override {
