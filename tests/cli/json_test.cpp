@@ -57,6 +57,16 @@ TEST_F(JsonForms, infer_stops) {
   const Json all = answer({"infer", llama, "--prompt", "ab", "--n", "100", "--ignore-eos"});
   EXPECT_EQ(all["ids"].size(), 62u) << "64 positions, 3 of the prompt, and one token more that is not fed";
   EXPECT_EQ(all["stop"], "length");
+
+  SmallModel model = small_llama();
+  model.metadata.set("tokenizer.ggml.eos_token_id", all["ids"][0].get<std::uint32_t>());
+  const std::string ending = model.write(folder / "ending.gguf");
+  const Json ended = answer({"infer", ending, "--prompt", "ab", "--n", "3"});
+  EXPECT_EQ(ended["ids"], Json::array());
+  EXPECT_EQ(ended["stop"], "eos");
+  const Json ignored = answer({"infer", ending, "--prompt", "ab", "--n", "3", "--ignore-eos"});
+  EXPECT_EQ(ignored["ids"].size(), 3u);
+  EXPECT_EQ(ignored["stop"], "length");
 }
 
 TEST_F(JsonForms, eval) {
@@ -107,7 +117,7 @@ TEST_F(JsonForms, describe) {
     EXPECT_EQ(json["parameter_bytes"], bytes);
     EXPECT_NEAR(share, 1, 1e-9);
     EXPECT_TRUE(json["tied"]);
-    EXPECT_FALSE(json["ops"].empty());
+    EXPECT_FALSE(json.at("ops").empty());
   }
   // 259 x 32 embeddings; per block q, o: 32 x 32, k, v: 16 x 32, three of 48 x 32, two norms; a last norm.
   EXPECT_EQ(answer({"describe", llama})["parameter_count"], 259 * 32 + 2 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 32);
@@ -182,6 +192,33 @@ TEST(BuiltIn, verbs_without_a_model_use_the_one_inside) {
   EXPECT_LT(answer({"eval", "--text", "Once upon a time, there was a little cat named Tom."})["nll"], 4);
   const Finished told = toy({"infer", "--prompt", "Lily saw a", "--n", "4"});
   EXPECT_NE(told.err.find("no MODEL given: this is the built-in one"), std::string::npos) << told.err;
+}
+
+/// What infer answers with the model inside and these options.
+Json told(const std::vector<std::string>& options) {
+  std::vector<std::string> words = {"infer", "--prompt", "Once upon a time", "--n", "24"};
+  words.insert(words.end(), options.begin(), options.end());
+  return answer(words);
+}
+
+TEST(BuiltIn, infer_ends_before_any_stop_text) {
+  const std::string text = told({})["text"];
+  const std::string end = text.substr(text.size() / 2, 4);
+  const Json stopped = told({"--stop", end, "--stop", "\x01"});
+  EXPECT_EQ(stopped["stop"], "stop");
+  EXPECT_EQ(stopped["text"], text.substr(0, text.find(end)));
+}
+
+TEST(BuiltIn, infer_samples_as_it_is_told) {
+  const Json greedy = told({})["ids"];
+  const Json sampled = told({"--temp", "2", "--seed", "5"})["ids"];
+  EXPECT_NE(sampled, greedy);
+  EXPECT_EQ(told({"--temp", "2", "--seed", "5"})["ids"], sampled);
+  EXPECT_NE(told({"--temp", "2", "--seed", "6"})["ids"], sampled);
+  // Each leaves only the most likely token.
+  for (const auto& [option, value] : {std::pair{"--top-k", "1"}, {"--top-p", "0.001"}, {"--min-p", "1"}}) {
+    EXPECT_EQ(told({"--temp", "2", "--seed", "5", option, value})["ids"], greedy) << option;
+  }
 }
 
 }  // namespace

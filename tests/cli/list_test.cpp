@@ -104,6 +104,8 @@ TEST_F(Caches, ollama) {
   write_file(root / "manifests/example.com/me/tiny/q8", ollama_manifest("model", "sha256:" + hash));
   write_file(library / "escape/latest", ollama_manifest("model", "sha256:../../../secret"));
   write_file(library / "absolute/latest", ollama_manifest("model", "/etc/passwd"));
+  write_file(library / "short/latest", ollama_manifest("model", "sha256:" + std::string(63, 'c')));
+  write_file(library / "dotted/latest", ollama_manifest("model", "sha256:" + std::string(49, '/') + "../../../secret"));
   write_file(library / "gone/latest", ollama_manifest("model", "sha256:" + std::string(64, 'f')));
   write_file(library / "broken/latest", ollama_manifest("model", "sha256:" + std::string(64, 'd')));
   write_file(library / "adapter/latest", ollama_manifest("adapter", "sha256:" + hash));
@@ -117,6 +119,8 @@ TEST_F(Caches, ollama) {
   EXPECT_EQ(row(rows, "example.com/me/tiny:q8")["skipped"], false);
   expect_skipped(rows, "escape:latest", "digest");
   expect_skipped(rows, "absolute:latest", "digest");
+  expect_skipped(rows, "short:latest", "digest");
+  expect_skipped(rows, "dotted:latest", "digest");
   expect_skipped(rows, "gone:latest", "missing");
   expect_skipped(rows, "broken:latest", "GGUF");
   expect_skipped(rows, "nojson:latest", "layers");

@@ -78,12 +78,18 @@ TEST(Errors, a_context_too_short_names_its_key) {
 TEST(Errors, an_empty_prompt_needs_a_first_token) {
   const Folder folder;
   SmallModel model = small_llama();
-  for (const char* key : {"tokenizer.ggml.bos_token_id", "tokenizer.ggml.add_bos_token"}) model.metadata.erase(key);
+  const auto infer = [&] {
+    return toy({"infer", model.write(folder / "m.gguf"), "--prompt", "", "--n", "1", "--json", "--quiet"});
+  };
   model.metadata.set("tokenizer.ggml.add_bos_token", false);
+  const Finished named = infer();
+  EXPECT_EQ(named.code, 0) << named.err;
+  EXPECT_NE(named.out.find("\"prompt_ids\":[1]"), std::string::npos) << named.out;
+
+  // The id is none of the vocabulary, and without types no token is known to be BOS.
   model.metadata.set("tokenizer.ggml.bos_token_id", 70000u);
-  const Finished f = toy({"infer", model.write(folder / "m.gguf"), "--prompt", "", "--quiet"});
-  EXPECT_TRUE(f.code == 0 || f.code == 2) << f.code;
-  if (f.code == 2) expect_one_line(f, 2, "empty");
+  model.metadata.erase("tokenizer.ggml.token_type");
+  expect_one_line(infer(), 2, "the prompt is empty");
 }
 
 struct Change {
@@ -152,6 +158,30 @@ TEST(Hyperparameters, yarn_runs_or_names_the_key) {
 }
 
 TEST(Hyperparameters, gpt2_runs_or_names_the_key) { sweep(small_gpt2(), {"gpt2.attention.head_count_kv"}); }
+
+TEST(Hyperparameters, what_cannot_be_is_refused) {
+  const Folder folder;
+  const auto refused = [&](const std::string& key, auto value, const std::string& rule = "") {
+    SmallModel model = small_llama();
+    model.metadata.set("llama.rope.scaling.type", "yarn");
+    model.metadata.set("llama.rope.scaling.factor", 4.0F);
+    model.metadata.set("llama." + key, value);
+    const std::string path = model.write(folder / "m.gguf");
+    const Finished f = toy({"infer", path, "--prompt-ids", "5", "--n", "1", "--quiet"});
+    expect_one_line(f, 1, "llama." + key);
+    EXPECT_NE(f.err.find(rule), std::string::npos) << f.err;
+  };
+  refused("attention.head_count", 6U, "embedding_length = 32 is not a multiple");
+  refused("attention.head_count_kv", 3U, "head_count = 4 is not a multiple");
+  refused("rope.dimension_count", 7U, "even");
+  refused("rope.dimension_count", 10U, "more than the head width 8");
+  refused("rope.scaling.type", "cubic");
+  for (const char* key : {"attention.layer_norm_rms_epsilon", "rope.freq_base", "rope.scaling.factor",
+                          "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "rope.scaling.yarn_ext_factor",
+                          "rope.scaling.attn_factor", "rope.scaling.yarn_attn_factor"}) {
+    refused(key, -2.0F);
+  }
+}
 
 class Running : public ::testing::Test {
  protected:

@@ -141,9 +141,10 @@ TEST_F(Refusals, OfHyperparameters) {
                                              {1u, 1u << 20, 1u << 20},
                                              {1u, most, most},
                                              {1u, 64u, most},
+                                             {1u << 14, 64u, 1u},
                                              {1024u, 1u << 20, 1u << 19}}) {
     RawGguf file{.keys = llama_keys(layers, width, heads)};
-    add_tensors(file, 1100);
+    add_tensors(file, layers == 1u << 14 ? layers : 1100);
     expect("layers " + std::to_string(layers) + " heads " + std::to_string(heads), file.str());
     file.keys.push_back(number("llama.vocab_size", 1u << 24));
     expect("and a vocabulary", file.str());

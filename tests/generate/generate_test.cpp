@@ -67,6 +67,7 @@ TEST_F(Generating, CancelEndsInGoodOrder) {
   const auto g = run({1, 2}, {.n = 5}, source.get_token());
   EXPECT_EQ(g.stop, StopReason::interrupted);
   EXPECT_TRUE(g.ids.empty());
+  EXPECT_EQ(g.prefill_tokens_per_second, 0) << "the prompt was not read either";
 }
 
 TEST_F(Generating, SameSeedSameTokens) {

@@ -160,6 +160,12 @@ TEST(GgufHostile, AFileCutAnywhereIsRefused) {
   const MemoryFile complete(whole);
   EXPECT_NO_THROW(GgufFile::open(complete.path()));
   for (std::size_t n = 0; n < whole.size(); ++n) refusal(whole.substr(0, n));
+
+  // Nothing lies behind this text, and nothing reads it until it is asked for.
+  const std::string header = RawGguf{.keys = {raw_key("k", kv::string, raw_text(std::string(1 << 20, 'x')))}}.header();
+  const MemoryFile header_alone(header);
+  EXPECT_NO_THROW(GgufFile::open(header_alone.path()));
+  refusal(header.substr(0, header.size() - 1));
 }
 
 // What was BOOL 2 or NaN in the file is refused when it is asked for, and can be written again before that.

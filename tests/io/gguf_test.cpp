@@ -96,7 +96,10 @@ TEST(Gguf, MissingDataIsCountedWhenAllowed) {
   EXPECT_THAT(error_of([&] { GgufFile::open(file.path(), {.map = false}); }), HasSubstr("tensor 'y' takes 34 bytes"));
   EXPECT_THAT(error_of([&] { GgufFile::open(file.path(), {.map = true, .require_data = false}); }),
               HasSubstr("truncated"));
-  EXPECT_EQ(GgufFile::open(file.path(), {.map = false, .require_data = false}).missing_bytes(), 34U);
+  const OpenOptions header_only{.map = false, .require_data = false};
+  EXPECT_EQ(GgufFile::open(file.path(), header_only).missing_bytes(), 34U);
+  const MemoryFile with_a_part(small_gguf().str().substr(0, bytes.size() + 24));
+  EXPECT_EQ(GgufFile::open(with_a_part.path(), header_only).missing_bytes(), 10U);
 }
 
 TEST(Gguf, OffsetsMayBeInAnyOrderAndHaveGaps) {

@@ -72,6 +72,29 @@ TEST(Metadata, AnyIntegerTypeInRangeServesAsInteger) {
   EXPECT_EQ(m.find<int>("count"), 12);
 }
 
+template <class T>
+void expect_both_ends() {
+  Metadata m;
+  for (const T end : {std::numeric_limits<T>::min(), std::numeric_limits<T>::max()}) {
+    m.set("end", end);
+    EXPECT_EQ(m.get<T>("end"), end);
+    if constexpr (sizeof(T) < 8) {
+      EXPECT_EQ(m.get<std::int64_t>("end"), end);
+    }
+  }
+}
+
+TEST(Metadata, EveryIntegerTypeReachesBothEnds) {
+  expect_both_ends<std::uint8_t>();
+  expect_both_ends<std::int8_t>();
+  expect_both_ends<std::uint16_t>();
+  expect_both_ends<std::int16_t>();
+  expect_both_ends<std::uint32_t>();
+  expect_both_ends<std::int32_t>();
+  expect_both_ends<std::uint64_t>();
+  expect_both_ends<std::int64_t>();
+}
+
 TEST(Metadata, IntegersOutOfRangeAreErrors) {
   const Metadata m = sample();
   EXPECT_EQ(error_of([&] { m.get<std::uint32_t>("negative"); }),
@@ -83,6 +106,7 @@ TEST(Metadata, IntegersOutOfRangeAreErrors) {
   EXPECT_THAT(error_of([&] { m.get_count("count", 13, 20); }), HasSubstr("from 13 to 20, found 12"));
   EXPECT_THAT(error_of([&] { m.get_count("count", 1, 11); }), HasSubstr("from 1 to 11, found 12"));
   EXPECT_THAT(error_of([&] { m.get_count("negative", 0, 11); }), HasSubstr("found -3"));
+  EXPECT_THAT(error_of([&] { m.get_count("negative", 4, 11); }), HasSubstr("found -3"));
 }
 
 TEST(Metadata, OtherTypesAndMissingKeysAreErrors) {

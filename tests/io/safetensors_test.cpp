@@ -65,6 +65,25 @@ TEST(Safetensors, AnEmptyTableAndEmptyTensorsAreFine) {
   EXPECT_EQ(model.get("s").shape.rank(), 0);
 }
 
+TEST(Safetensors, EveryTypeHasItsSize) {
+  const std::vector<std::pair<std::string, std::size_t>> sizes = {
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"U16", 2}, {"I16", 2}, {"F16", 2},
+      {"BF16", 2}, {"U32", 4}, {"I32", 4}, {"F32", 4},     {"U64", 8},     {"I64", 8}, {"F64", 8}};
+  for (const auto& [type, bytes] : sizes) {
+    const std::string data(3 * bytes, 'x');
+    const MemoryFile file(with_header(
+        R"({"t":{"dtype":")" + type + R"(","shape":[3],"data_offsets":[0,)" + std::to_string(data.size()) + "]}}",
+        data));
+    const auto model = SafetensorsFile::open(file.path());
+    const SafeTensor& t = model.get("t");
+    EXPECT_EQ(t.type, type);
+    EXPECT_EQ(model.data(t).size(), data.size());
+    if (t.dtype) {
+      EXPECT_EQ(name(*t.dtype), type);
+    }
+  }
+}
+
 TEST(Safetensors, RefusesBadHeaders) {
   EXPECT_THAT(refusal("1234567"), HasSubstr("not a safetensors file"));
   EXPECT_THAT(refusal(raw(~std::uint64_t{0}) + "{}"), HasSubstr("announced"));

@@ -3,8 +3,10 @@
 # An inline function that is emitted for a SIMD level outside the level's namespace may be the copy that the linker
 # keeps for the whole program, and then runs on processors without those instructions.
 status=0
+[ $# -gt 0 ] || status=1
 for object; do
-  shared=$(nm -C "$object" | grep ' W ' | grep -v -e __clang_call_terminate -e 'toy::cpu::\(v[0-9]\|generic\)')
+  symbols=$(nm -C "$object") || status=1
+  shared=$(echo "$symbols" | grep ' W ' | grep -v -e __clang_call_terminate -e 'toy::cpu::\(v[0-9]\|generic\)')
   if [ -n "$shared" ]; then
     echo "$object leaves functions for all levels:"
     echo "$shared"

@@ -135,7 +135,7 @@ TEST(Hostile, SpecialIds) {
   Vocabulary v = byte_vocabulary();
   v.bos = 100000;
   v.unk = -7;
-  EXPECT_FALSE(Tokenizer::from_vocabulary(v).encode("a").empty());
+  EXPECT_EQ(Tokenizer::from_vocabulary(v).encode("a"), (Ids{1, 3 + 'a'})) << "the usual BOS";
 }
 
 TEST(Hostile, Merges) {

@@ -48,6 +48,11 @@ TEST(PreTokenizer, WhiteSpace) {
   EXPECT_THAT(llama3.split("I'LL!\n\nx"), ElementsAre("I", "'LL", "!\n\n", "x"));
 
   EXPECT_THAT(PreTokenizer("qwen2").split("12 ３"), ElementsAre("1", "2", " ", "３"));
+  // The spaces among the characters that this list keeps apart stay with their words.
+  const PreTokenizer deepseek("deepseek-coder");
+  for (const std::string space : {"\u1680", "\u2000", "\u2028", "\u202F", "\u205F", "\u3000"}) {
+    EXPECT_THAT(deepseek.split("a" + space + "b"), ElementsAre("a", space + "b"));
+  }
   EXPECT_TRUE(gpt2.split("").empty());
 }
 

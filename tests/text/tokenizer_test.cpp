@@ -42,6 +42,14 @@ TEST(Spm, SpacePrefixAndByteFallback) {
   EXPECT_EQ(encode(t, "\n"), (Ids{space, 3 + '\n'}));
   EXPECT_EQ(encode(t, "é"), (Ids{space, 3 + 0xC3, 3 + 0xA9}));
   EXPECT_EQ(encode(t, "\u2581hello"), (Ids{space, hello})) << "U+2581 in a text is a space";
+
+  Vocabulary spaceless = byte_vocabulary();
+  StringTable tokens;
+  for (std::size_t i = 0; i < spaceless.tokens.size(); ++i) {
+    tokens.push_back(i == 3 + ' ' ? "<0x20>" : spaceless.tokens[i]);
+  }
+  spaceless.tokens = tokens;
+  EXPECT_EQ(encode(Tokenizer::from_vocabulary(spaceless), "a b"), (Ids{3 + 'a', 3 + ' ', 3 + 'b'}));
 }
 
 TEST(Spm, InvalidUtf8BecomesByteTokens) {
