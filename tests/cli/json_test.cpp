@@ -113,6 +113,42 @@ TEST_F(JsonForms, describe) {
   EXPECT_EQ(answer({"describe", llama})["parameter_count"], 259 * 32 + 2 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 32);
 }
 
+/// Values of the ops of one kind, as text: inputs or outputs.
+std::vector<std::vector<std::string>> values_of(const Json& ops, const std::string& op, const char* side) {
+  std::vector<std::vector<std::string>> values;
+  for (const Json& one : ops) {
+    if (one["op"] == op) values.push_back(one[side]);
+  }
+  return values;
+}
+
+/// Lengths of the two models: D, F and V are no T, whatever it is.
+TEST_F(JsonForms, the_trace_joins_keys_values_and_attention) {
+  using Row = std::vector<std::string>;
+  for (const std::string& model : {llama, gpt2}) {
+    for (const std::string tokens : {"1", "2", "32", "48", "64"}) {
+      const Json ops = answer({"describe", model, "--ops", "--tokens", tokens})["ops"];
+      const auto appended = values_of(ops, "append", "outputs");
+      ASSERT_EQ(appended.size(), 2u);
+      EXPECT_EQ(appended[1], Row{"blk.1.attn.kv [S 2 K*d]"});
+      EXPECT_EQ(values_of(ops, "append", "inputs")[0],
+                (Row{"blk.0.attn.k [T K*d]", "blk.0.attn.v [T K*d]", "segments [B 3]"}));
+      EXPECT_EQ(values_of(ops, "attention", "inputs")[1],
+                (Row{"blk.1.attn.q [T H*d]", "blk.1.attn.kv [S 2 K*d]", "segments [B 3]"}));
+      EXPECT_EQ(values_of(ops, "attention", "outputs")[0][0].find(" [T 32]"), std::string("v00").size());
+      EXPECT_EQ(values_of(ops, "gather", "inputs").back()[1], "wanted [R]");
+      EXPECT_EQ(values_of(ops, "linear", "inputs").back()[1], "token_embd.weight [259 32]");
+      if (model == gpt2) continue;
+      EXPECT_EQ(values_of(ops, "angles", "inputs")[0], (Row{"positions [T]", "rope.frequencies [4]"}));
+    }
+  }
+  // F16 keys and values of 64 positions: 2 x 64 x 16 x 2 bytes, and as F32 rows twice that.
+  const Json ops = answer({"describe", llama, "--ops", "--tokens", "64"})["ops"];
+  const auto is = [](std::string_view name) { return [name](const Json& op) { return op["op"] == name; }; };
+  EXPECT_EQ(std::ranges::find_if(ops, is("append"))->at("bytes"), 2 * 64 * 16 * (4 + 2) + 12);
+  EXPECT_EQ(std::ranges::find_if(ops, is("attention"))->at("bytes"), 64 * 32 * (4 + 4) + 2 * 64 * 16 * 2 + 12);
+}
+
 TEST_F(JsonForms, describe_reads_the_header_alone) {
   std::filesystem::resize_file(llama, std::filesystem::file_size(llama) - 4000);
   const Finished f = toy({"describe", llama, "--json"});

@@ -63,6 +63,29 @@ TEST_P(Flow, HasTheParametersByTheirNamesInTheFile) {
   EXPECT_EQ(read, found);
 }
 
+/// Nothing is stored: attention reads k and v themselves, and every value that an op reads comes from somewhere.
+TEST_P(Flow, JoinsKeysAndValuesWithAttention) {
+  const testing::ScratchFolder scratch;
+  const Json flow = traced(scratch, GetParam()).flow;
+  std::set<std::string> known{"ids", "positions", "segments", "targets"};
+  if (GetParam() == "llama") known.insert("rope.frequencies");
+  for (const Json& value : flow["values"]) {
+    if (value["parameter"]) known.insert(value["name"]);
+  }
+  int layers = 0;
+  for (const Json& op : flow["ops"]) {
+    std::vector<std::string> inputs;
+    for (const std::size_t i : op["inputs"]) inputs.push_back(flow["values"][i]["name"]);
+    for (const std::string& name : inputs) EXPECT_TRUE(known.contains(name)) << op;
+    for (const std::size_t i : op["outputs"]) known.insert(flow["values"][i]["name"]);
+    EXPECT_FALSE(op["outputs"].empty()) << op;
+    if (op["op"] != "attention") continue;
+    const std::string block = "blk." + std::to_string(layers++) + ".attn.";
+    EXPECT_EQ(inputs, (std::vector{block + "q", block + "k", block + "v", std::string("segments")}));
+  }
+  EXPECT_EQ(layers, 2);
+}
+
 INSTANTIATE_TEST_SUITE_P(Architectures, Flow, ::testing::Values("llama", "gpt2"),
                          [](const auto& info) { return info.param; });
 

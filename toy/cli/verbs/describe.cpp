@@ -328,7 +328,7 @@ Verb describe_verb() {
                        .metavar = "N",
                        .type = Type::integer,
                        .help = "tokens of the traced forward",
-                       .fallback_words = "about 512",
+                       .fallback_words = "512, or the context if that is less",
                        .min = 1,
                        .max = 1 << 20},
                       {.name = "--simd",

@@ -116,7 +116,9 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
   const Tape* tape = k.device().tape();
   const std::array inputs{&k, &v};
   if (tape != nullptr && tape->wants(inputs)) fail("append: a stored key has no gradient; train without a store");
-  run<AppendArgs>({k.data<float>(), v.data<float>(), segments, &kv}, {&k, &v}, {}, {{"dtype", name(kv.dtype)}}, 0);
+  const Tensor written = kv.state ? kv.state.slice(kv.state.shape()[0] - k.rows(), k.rows()) : Tensor();
+  run<AppendArgs>({k.data<float>(), v.data<float>(), segments, &kv}, {&k, &v, &kv.segments},
+                  {&written, written ? std::size_t{1} : 0}, {{"dtype", name(kv.dtype)}}, 0);
 }
 
 Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale) {
@@ -143,7 +145,7 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
   with_number(q.dtype(), [&]<class Number>(Number) {
     run<AttentionArgsOf<Number>>({q.data<Number>(), y.data<Number>(), segments, &kv, q.width() / kv.d, scale,
                                   scratch.data<Number>(), softmax ? softmax.data<Number>() : nullptr},
-                                 {&q, &kv.k, &kv.v}, {&y, 1},
+                                 {&q, &kv.k, &kv.v, &kv.state, &kv.segments}, {&y, 1},
                                  {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
   });
   return differentiate({&q, &kv.k, &kv.v}, y, [&] {
