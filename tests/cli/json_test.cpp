@@ -220,5 +220,20 @@ TEST(BuiltIn, verbs_without_a_model_use_the_one_inside) {
   EXPECT_NE(told.err.find("no MODEL given: this is the built-in one"), std::string::npos) << told.err;
 }
 
+TEST(BuiltIn, is_called_built_in_and_not_by_a_path) {
+  EXPECT_EQ(answer({"describe"})["files"], Json({"built-in"}));
+  const Finished described = toy({"describe"});
+  EXPECT_TRUE(described.out.starts_with("built-in: llama, ")) << described.out;
+  const std::vector<std::vector<std::string>> all{{"describe", "--ops"},
+                                                  {"infer", "--prompt", "a", "--n", "2", "--context", "100000"},
+                                                  {"infer", "--dry-run"},
+                                                  {"tokenize", "--text", "a"},
+                                                  {"eval", "--text", "a", "--window", "100000"}};
+  for (const auto& words : all) {
+    const Finished f = toy(words);
+    EXPECT_EQ((f.out + f.err).find("/proc/"), std::string::npos) << words[0] << ": " << f.out << f.err;
+  }
+}
+
 }  // namespace
 }  // namespace toy::testing

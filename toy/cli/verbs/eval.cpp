@@ -74,19 +74,19 @@ void print_tokens(const Score& score, const LanguageModel& lm, Console& console)
 
 void run(const Arguments& a, Console& console) {
   a.at_most_one({"--text", "--file", "--prompt-ids"});
-  const std::filesystem::path path = find_model(a, console);
+  const ModelPath found = find_model(a, console);
   ScoreOptions options;
   options.engine = engine_options(a);
   options.top_k = static_cast<int>(*a.integer("--top-k"));
   options.window = a.integer("--window").value_or(0);
   options.stride = a.integer("--stride").value_or(0);
 
-  (void)InputFile(path);  // a missing file is told before anything waits for a text
+  (void)InputFile(found.path);  // a missing file is told before anything waits for a text
   const Source source = source_of(a);
 
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
-  const LanguageModel lm = open_model(path, device, console);
+  const LanguageModel lm = open_model(found, device, console);
   if (options.engine.context == 0) options.engine.context = lm.model->sizes().context;
   const auto ids = ids_of(a, lm, source.text);
   const auto length = static_cast<std::int64_t>(ids.size());
