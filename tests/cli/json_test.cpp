@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <cstdlib>
+#include <sstream>
 
 #include "toy/io/safetensors.h"
 
@@ -232,6 +234,26 @@ TEST(BuiltIn, is_called_built_in_and_not_by_a_path) {
   for (const auto& words : all) {
     const Finished f = toy(words);
     EXPECT_EQ((f.out + f.err).find("/proc/"), std::string::npos) << words[0] << ": " << f.out << f.err;
+  }
+}
+
+/// Every line of the block that shows `describe`, in order; a line of dots stands for any.
+TEST(Readme, shows_what_describe_prints) {
+  const char* reference = std::getenv("TOY_REFERENCE");
+  if (reference == nullptr) GTEST_SKIP() << "TOY_REFERENCE is not set";
+  const std::string readme = read_file(TOY_DOCS "/../README.md");
+  const std::string command = "$ build/toy describe stories260K-f32.gguf\n";
+  const auto begin = readme.find(command);
+  ASSERT_NE(begin, std::string::npos);
+  const std::string block = readme.substr(begin + command.size(), readme.find("```", begin) - begin - command.size());
+  const Start start{.folder = std::string(reference) + "/models"};
+  const std::string out = "\n" + toy({"describe", "stories260K-f32.gguf"}, start).out;
+  std::istringstream shown(block);
+  std::size_t at = 0;
+  for (std::string line; std::getline(shown, line);) {
+    if (line == "...") continue;
+    at = out.find("\n" + line + "\n", at);
+    ASSERT_NE(at, std::string::npos) << "not printed, or not here: " << line << "\n" << out;
   }
 }
 
