@@ -77,6 +77,16 @@ TEST_F(JsonForms, eval) {
   EXPECT_NEAR(json["perplexity"], std::exp(sum / 3), 1e-6);
 }
 
+TEST_F(JsonForms, eval_of_a_first_token_alone_has_no_score) {
+  const Json json = answer({"eval", llama, "--text", ""});
+  EXPECT_EQ(json["tokens"].size(), 1u);
+  EXPECT_EQ(json["count"], 0);
+  EXPECT_TRUE(json["nll"].is_null() && json["perplexity"].is_null()) << json;
+  const std::string out = toy({"eval", llama, "--text", ""}).out;
+  EXPECT_NE(out.find("--text: nothing was scored"), std::string::npos) << out;
+  EXPECT_EQ(out.find("perplexity"), std::string::npos) << out;
+}
+
 TEST_F(JsonForms, eval_names_its_own_passage_and_its_windows) {
   const Finished f = toy({"eval", llama, "--json", "--window", "32", "--stride", "8"});
   EXPECT_EQ(f.code, 0) << f.err;
@@ -168,6 +178,8 @@ TEST_F(JsonForms, bench) {
   EXPECT_EQ(json["results"][1]["kind"], "decode");
   EXPECT_EQ(json["results"][3]["threads"], 2);
   for (const Json& r : json["results"]) EXPECT_GT(r["tokens_per_second"], 0);
+  const std::string out = toy({"bench", llama, "-p", "4", "-n", "2", "-r", "1", "-t", "1"}).out;
+  EXPECT_NE(out.find("; with 1 thread: "), std::string::npos) << out;
 }
 
 TEST_F(JsonForms, list) {

@@ -183,8 +183,9 @@ void print_results(const std::vector<Result>& results, const Machine& m, Console
          r.kind == "decode" ? fmt::format("{:.0f} %", 100 * of_bandwidth(r)) : "-"});
   }
   console.print(table(rows, "lrrrrrrr"));
-  console.print("{}, {} physical cores, SIMD level {}; with {} threads: reads {:.1f} GB/s, f32 peak {:.0f} GFLOP/s\n",
-                one_line(m.processor), m.cores, m.simd, m.threads, m.bandwidth * 1e-9, m.f32 * 1e-9);
+  console.print("{}, {} physical core{}, SIMD level {}; with {} thread{}: reads {:.1f} GB/s, f32 peak {:.0f} GFLOP/s\n",
+                one_line(m.processor), m.cores, m.cores == 1 ? "" : "s", m.simd, m.threads, m.threads == 1 ? "" : "s",
+                m.bandwidth * 1e-9, m.f32 * 1e-9);
 }
 
 void run(const Arguments& a, Console& console) {
