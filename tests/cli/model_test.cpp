@@ -75,6 +75,23 @@ TEST(Errors, a_context_too_short_names_its_key) {
   expect_one_line(asked, 2, "the context 2; shorten it or give a larger context");
 }
 
+TEST(Infer, prompt_and_answer_share_the_context) {
+  const Folder folder;
+  const std::string path = small_llama().write(folder / "m.gguf");
+  const std::vector<std::string> words{"infer", path, "--prompt", "abc", "--ignore-eos", "--context", "7", "--n"};
+  const auto with = [&](const std::string& n) {
+    std::vector<std::string> all = words;
+    all.push_back(n);
+    return toy(all);
+  };
+  const Finished more = with("50"), exact = with("3");
+  EXPECT_NE(more.err.find("the context of 7 tokens is full after 3 new tokens"), std::string::npos) << more.err;
+  EXPECT_NE(more.err.find("4 + 3 tokens, stopped by length"), std::string::npos) << more.err;
+  EXPECT_NE(exact.err.find("4 + 3 tokens, stopped by length"), std::string::npos) << exact.err;
+  EXPECT_EQ(exact.err.find("is full"), std::string::npos) << exact.err;
+  EXPECT_EQ(exact.out, more.out);
+}
+
 TEST(Errors, an_empty_prompt_needs_a_first_token) {
   const Folder folder;
   SmallModel model = small_llama();
