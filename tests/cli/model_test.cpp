@@ -75,6 +75,19 @@ TEST(Errors, a_context_too_short_names_its_key) {
   expect_one_line(asked, 2, "the context 2; shorten it or give a larger context");
 }
 
+TEST(Errors, a_parameter_that_is_not_a_number_ends_the_run) {
+  const Folder folder;
+  const std::string path = small_llama().write(folder / "m.gguf");
+  const TensorInfo norm = *GgufFile::open(path).find("blk.1.attn_norm.weight");
+  std::string bytes = read_file(path);
+  bytes.replace(norm.offset, 4, std::string("\0\0\xC0\x7F", 4));
+  write_file(path, bytes);
+  const std::string hint = "m.gguf: the logits are not finite at token ";
+  expect_one_line(toy({"infer", path, "--prompt", "abc"}), 1, hint + "5: found nan");
+  expect_one_line(toy({"infer", path, "--prompt", "abc", "--temp", "1", "--json"}), 1, hint + "5");
+  expect_one_line(toy({"eval", path, "--text", "abc", "--json"}), 1, hint + "2");
+}
+
 TEST(Infer, prompt_and_answer_share_the_context) {
   const Folder folder;
   const std::string path = small_llama().write(folder / "m.gguf");

@@ -89,6 +89,7 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
   std::int64_t made = 0, forwards = 0;
   while (made < room) {
     if (cancel.stop_requested()) break;
+    lm.check_logits(logits.values<float>(), length + made + 1);
     std::int32_t id = sampler(logits.values<float>());
     if (!options.ignore_eos && lm.tokenizer && id < lm.tokenizer->size() && lm.tokenizer->ends_generation(id)) {
       g.stop = StopReason::eos;

@@ -1,7 +1,9 @@
 #include "toy/tensor/ops/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace toy {
 
@@ -44,6 +46,11 @@ void put(std::byte* half, DType dtype, std::int64_t d, std::int64_t position, bo
   for (std::int64_t b = 0; b < blocks; ++b) {
     float top = 0;
     for (std::int64_t i = 0; i < 32; ++i) top = std::max(top, std::fabs(x[32 * b + i]));
+    const bool has_nan = std::any_of(x + 32 * b, x + 32 * b + 32, [](float f) { return std::isnan(f); });
+    if (has_nan) {  // the scale tells it
+      put_half(half, at(b, blocks), std::numeric_limits<float>::quiet_NaN());
+      continue;
+    }
     const float scale = top / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
     put_half(half, at(b, blocks), scale);
     for (std::int64_t i = 32 * b; i < 32 * b + 32; ++i) {
