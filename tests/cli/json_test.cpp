@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
+#include <cstdlib>
+#include <sstream>
 
 #include "toy/io/safetensors.h"
 
@@ -55,7 +57,7 @@ TEST_F(JsonForms, infer_dry_run) {
 
 TEST_F(JsonForms, infer_stops) {
   const Json all = answer({"infer", llama, "--prompt", "ab", "--n", "100", "--ignore-eos"});
-  EXPECT_EQ(all["ids"].size(), 62u) << "64 positions, 3 of the prompt, and one token more that is not fed";
+  EXPECT_EQ(all["ids"].size(), 61u) << "64 positions, 3 of the prompt";
   EXPECT_EQ(all["stop"], "length");
 
   SmallModel model = small_llama();
@@ -83,6 +85,16 @@ TEST_F(JsonForms, eval) {
   EXPECT_EQ(json["count"], 3);
   EXPECT_NEAR(json["nll"], sum / 3, 1e-9);
   EXPECT_NEAR(json["perplexity"], std::exp(sum / 3), 1e-6);
+}
+
+TEST_F(JsonForms, eval_of_a_first_token_alone_has_no_score) {
+  const Json json = answer({"eval", llama, "--text", ""});
+  EXPECT_EQ(json["tokens"].size(), 1u);
+  EXPECT_EQ(json["count"], 0);
+  EXPECT_TRUE(json["nll"].is_null() && json["perplexity"].is_null()) << json;
+  const std::string out = toy({"eval", llama, "--text", ""}).out;
+  EXPECT_NE(out.find("--text: nothing was scored"), std::string::npos) << out;
+  EXPECT_EQ(out.find("perplexity"), std::string::npos) << out;
 }
 
 TEST_F(JsonForms, eval_names_its_own_passage_and_its_windows) {
@@ -123,6 +135,42 @@ TEST_F(JsonForms, describe) {
   EXPECT_EQ(answer({"describe", llama})["parameter_count"], 259 * 32 + 2 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 32);
 }
 
+/// Values of the ops of one kind, as text: inputs or outputs.
+std::vector<std::vector<std::string>> values_of(const Json& ops, const std::string& op, const char* side) {
+  std::vector<std::vector<std::string>> values;
+  for (const Json& one : ops) {
+    if (one["op"] == op) values.push_back(one[side]);
+  }
+  return values;
+}
+
+/// Lengths of the two models: D, F and V are no T, whatever it is.
+TEST_F(JsonForms, the_trace_joins_keys_values_and_attention) {
+  using Row = std::vector<std::string>;
+  for (const std::string& model : {llama, gpt2}) {
+    for (const std::string tokens : {"1", "2", "32", "48", "64"}) {
+      const Json ops = answer({"describe", model, "--ops", "--tokens", tokens})["ops"];
+      const auto appended = values_of(ops, "append", "outputs");
+      ASSERT_EQ(appended.size(), 2u);
+      EXPECT_EQ(appended[1], Row{"blk.1.attn.kv [S 2 K*d]"});
+      EXPECT_EQ(values_of(ops, "append", "inputs")[0],
+                (Row{"blk.0.attn.k [T K*d]", "blk.0.attn.v [T K*d]", "segments [B 3]"}));
+      EXPECT_EQ(values_of(ops, "attention", "inputs")[1],
+                (Row{"blk.1.attn.q [T H*d]", "blk.1.attn.kv [S 2 K*d]", "segments [B 3]"}));
+      EXPECT_EQ(values_of(ops, "attention", "outputs")[0][0].find(" [T 32]"), std::string("v00").size());
+      EXPECT_EQ(values_of(ops, "gather", "inputs").back()[1], "wanted [R]");
+      EXPECT_EQ(values_of(ops, "linear", "inputs").back()[1], "token_embd.weight [259 32]");
+      if (model == gpt2) continue;
+      EXPECT_EQ(values_of(ops, "angles", "inputs")[0], (Row{"positions [T]", "rope.frequencies [4]"}));
+    }
+  }
+  // F16 keys and values of 64 positions: 2 x 64 x 16 x 2 bytes, and as F32 rows twice that.
+  const Json ops = answer({"describe", llama, "--ops", "--tokens", "64"})["ops"];
+  const auto is = [](std::string_view name) { return [name](const Json& op) { return op["op"] == name; }; };
+  EXPECT_EQ(std::ranges::find_if(ops, is("append"))->at("bytes"), 2 * 64 * 16 * (4 + 2) + 12);
+  EXPECT_EQ(std::ranges::find_if(ops, is("attention"))->at("bytes"), 64 * 32 * (4 + 4) + 2 * 64 * 16 * 2 + 12);
+}
+
 TEST_F(JsonForms, describe_reads_the_header_alone) {
   std::filesystem::resize_file(llama, std::filesystem::file_size(llama) - 4000);
   const Finished f = toy({"describe", llama, "--json"});
@@ -140,6 +188,8 @@ TEST_F(JsonForms, bench) {
   EXPECT_EQ(json["results"][1]["kind"], "decode");
   EXPECT_EQ(json["results"][3]["threads"], 2);
   for (const Json& r : json["results"]) EXPECT_GT(r["tokens_per_second"], 0);
+  const std::string out = toy({"bench", llama, "-p", "4", "-n", "2", "-r", "1", "-t", "1"}).out;
+  EXPECT_NE(out.find("; with 1 thread: "), std::string::npos) << out;
 }
 
 TEST_F(JsonForms, list) {
@@ -218,6 +268,41 @@ TEST(BuiltIn, infer_samples_as_it_is_told) {
   // Each leaves only the most likely token.
   for (const auto& [option, value] : {std::pair{"--top-k", "1"}, {"--top-p", "0.001"}, {"--min-p", "1"}}) {
     EXPECT_EQ(told({"--temp", "2", "--seed", "5", option, value})["ids"], greedy) << option;
+  }
+}
+
+TEST(BuiltIn, is_called_built_in_and_not_by_a_path) {
+  EXPECT_EQ(answer({"describe"})["files"], Json({"built-in"}));
+  const Finished described = toy({"describe"});
+  EXPECT_TRUE(described.out.starts_with("built-in: llama, ")) << described.out;
+  const std::vector<std::vector<std::string>> all{{"describe", "--ops"},
+                                                  {"infer", "--prompt", "a", "--n", "2", "--context", "100000"},
+                                                  {"infer", "--dry-run"},
+                                                  {"tokenize", "--text", "a"},
+                                                  {"eval", "--text", "a", "--window", "100000"}};
+  for (const auto& words : all) {
+    const Finished f = toy(words);
+    EXPECT_EQ((f.out + f.err).find("/proc/"), std::string::npos) << words[0] << ": " << f.out << f.err;
+  }
+}
+
+/// Every line of the block that shows `describe`, in order; a line of dots stands for any.
+TEST(Readme, shows_what_describe_prints) {
+  const char* reference = std::getenv("TOY_REFERENCE");
+  if (reference == nullptr) GTEST_SKIP() << "TOY_REFERENCE is not set";
+  const std::string readme = read_file(TOY_DOCS "/../README.md");
+  const std::string command = "$ build/toy describe stories260K-f32.gguf\n";
+  const auto begin = readme.find(command);
+  ASSERT_NE(begin, std::string::npos);
+  const std::string block = readme.substr(begin + command.size(), readme.find("```", begin) - begin - command.size());
+  const Start start{.folder = std::string(reference) + "/models"};
+  const std::string out = "\n" + toy({"describe", "stories260K-f32.gguf"}, start).out;
+  std::istringstream shown(block);
+  std::size_t at = 0;
+  for (std::string line; std::getline(shown, line);) {
+    if (line == "...") continue;
+    at = out.find("\n" + line + "\n", at);
+    ASSERT_NE(at, std::string::npos) << "not printed, or not here: " << line << "\n" << out;
   }
 }
 

@@ -75,6 +75,36 @@ TEST(Errors, a_context_too_short_names_its_key) {
   expect_one_line(asked, 2, "the context 2; shorten it or give a larger context");
 }
 
+TEST(Errors, a_parameter_that_is_not_a_number_ends_the_run) {
+  const Folder folder;
+  const std::string path = small_llama().write(folder / "m.gguf");
+  const TensorInfo norm = *GgufFile::open(path).find("blk.1.attn_norm.weight");
+  std::string bytes = read_file(path);
+  bytes.replace(norm.offset, 4, std::string("\0\0\xC0\x7F", 4));
+  write_file(path, bytes);
+  const std::string hint = "m.gguf: the logits are not finite at token ";
+  expect_one_line(toy({"infer", path, "--prompt", "abc"}), 1, hint + "5: found nan");
+  expect_one_line(toy({"infer", path, "--prompt", "abc", "--temp", "1", "--json"}), 1, hint + "5");
+  expect_one_line(toy({"eval", path, "--text", "abc", "--json"}), 1, hint + "2");
+}
+
+TEST(Infer, prompt_and_answer_share_the_context) {
+  const Folder folder;
+  const std::string path = small_llama().write(folder / "m.gguf");
+  const std::vector<std::string> words{"infer", path, "--prompt", "abc", "--ignore-eos", "--context", "7", "--n"};
+  const auto with = [&](const std::string& n) {
+    std::vector<std::string> all = words;
+    all.push_back(n);
+    return toy(all);
+  };
+  const Finished more = with("50"), exact = with("3");
+  EXPECT_NE(more.err.find("the context of 7 tokens is full after 3 new tokens"), std::string::npos) << more.err;
+  EXPECT_NE(more.err.find("4 + 3 tokens, stopped by length"), std::string::npos) << more.err;
+  EXPECT_NE(exact.err.find("4 + 3 tokens, stopped by length"), std::string::npos) << exact.err;
+  EXPECT_EQ(exact.err.find("is full"), std::string::npos) << exact.err;
+  EXPECT_EQ(exact.out, more.out);
+}
+
 TEST(Errors, an_empty_prompt_needs_a_first_token) {
   const Folder folder;
   SmallModel model = small_llama();

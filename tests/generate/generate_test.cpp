@@ -31,9 +31,24 @@ class Generating : public testing::Test {
 
 TEST_F(Generating, ContextEndsBeforeN) {
   const auto g = run({1, 2, 3}, {.n = 100, .engine = {.context = 10}});
-  EXPECT_EQ(g.ids.size(), 8U);  // the token after position 9 is still known
+  EXPECT_EQ(g.ids.size(), 7U);  // prompt and answer together
   EXPECT_EQ(g.stop, StopReason::length);
   EXPECT_TRUE(g.context_full);
+}
+
+TEST_F(Generating, PromptAndAnswerShareTheContext) {
+  const auto exact = run({1, 2, 3}, {.n = 7, .engine = {.context = 10}});
+  EXPECT_EQ(exact.ids.size(), 7U);
+  EXPECT_FALSE(exact.context_full);
+  const auto none = run({1, 2, 3}, {.n = 1, .engine = {.context = 3}});
+  EXPECT_TRUE(none.ids.empty());
+  EXPECT_TRUE(none.context_full);
+  EXPECT_FALSE(run({1, 2, 3}, {.n = 0, .engine = {.context = 3}}).context_full);
+  // A stop string that the last token completes is the reason, not the context.
+  const std::string text = run({1, 2, 3}, {.n = 7}).text;
+  const auto stopped = run({1, 2, 3}, {.n = 8, .engine = {.context = 10}, .stop = {text}});
+  EXPECT_EQ(stopped.stop, StopReason::stop);
+  EXPECT_FALSE(stopped.context_full);
 }
 
 TEST_F(Generating, RefusesWhatCannotBeDone) {

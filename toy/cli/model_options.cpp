@@ -99,14 +99,14 @@ EngineOptions engine_options(const Arguments& arguments) {
   return {.kv = kv_type(*arguments.text("--kv")), .context = arguments.integer("--context").value_or(0)};
 }
 
-std::filesystem::path find_model(const Arguments& arguments, const Console& console) {
+ModelPath find_model(const Arguments& arguments, const Console& console) {
   if (arguments.positionals().empty()) {
     console.note("no MODEL given: this is the built-in one, which tells small stories");
-    return embedded_model_path();
+    return {embedded_model_path(), "built-in"};
   }
   const std::string& wanted = arguments.positional(0);
   std::error_code error;
-  if (std::filesystem::exists(wanted, error) || wanted.ends_with(".gguf")) return wanted;
+  if (std::filesystem::exists(wanted, error) || wanted.ends_with(".gguf")) return {wanted};
   std::vector<std::string> names;
   std::filesystem::path path;
   for (const FoundModel& found : find_models(cache_roots({}))) {
@@ -115,13 +115,17 @@ std::filesystem::path find_model(const Arguments& arguments, const Console& cons
     path = found.path;
   }
   if (names.size() > 1) refuse("'{}' may be any of {}; give its path", wanted, fmt::join(names, ", "));
-  if (names.empty()) return wanted;
+  if (names.empty()) return {wanted};
   console.note("{} is {}", wanted, path.string());
-  return path;
+  return {path};
 }
 
-LanguageModel open_model(const std::filesystem::path& path, Device& device, const Console& console) {
-  GgufFile file = GgufFile::open(path);
+GgufFile open_header(const ModelPath& model) {
+  return GgufFile::open(model.path, {.map = false, .require_data = false, .name = model.name});
+}
+
+LanguageModel open_model(const ModelPath& model, Device& device, const Console& console) {
+  GgufFile file = GgufFile::open(model.path, {.name = model.name});
   guard_mapped_files(file);
   LanguageModel lm = LanguageModel::load(std::move(file), device);
   if (lm.tokenizer) {

@@ -29,10 +29,17 @@ EngineOptions engine_options(const Arguments& arguments);
 /// F16, F32 or Q8_0 for "f16", "f32", "q8_0".
 DType kv_type(std::string_view name);
 
-/// The path that MODEL names: a file, or the one model of that name which `list` shows.
-std::filesystem::path find_model(const Arguments& arguments, const Console& console);
+/// Where a model is, and what messages call it: empty for its path.
+struct ModelPath {
+  std::filesystem::path path;
+  std::string name{};
+};
+/// The file that MODEL names: a path, the one model of that name which `list` shows, or the one inside the program.
+ModelPath find_model(const Arguments& arguments, const Console& console);
 /// Opens it on the device; tells what was repaired or replaced by a default.
-LanguageModel open_model(const std::filesystem::path& path, Device& device, const Console& console);
+LanguageModel open_model(const ModelPath& model, Device& device, const Console& console);
+/// Opens its header alone.
+GgufFile open_header(const ModelPath& model);
 
 /// The bytes of a file, or of standard input for "-". Errors: it cannot be read.
 std::string read_text(const std::string& path);

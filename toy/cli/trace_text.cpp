@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 
 #include "toy/cli/console.h"
 #include "toy/cli/format.h"
@@ -13,66 +12,78 @@ namespace toy::cli {
 
 namespace {
 
-/// Runs one forward of a prompt on the trace device; the logits of the last row.
-void trace_forward(const GgufFile& file, std::int64_t tokens, std::int64_t past, TraceDevice& trace) {
+/// Runs one forward of a prompt on the trace device; the logits of the last `rows` rows.
+void trace_forward(const GgufFile& file, std::int64_t tokens, std::int64_t past, std::int64_t rows,
+                   TraceDevice& trace) {
   const auto model = trace_model(file, trace);
   KVCache cache(trace, model->kv_shape(), DType::F16);
   Batch batch;
   batch.ids.assign(static_cast<std::size_t>(tokens), 0);
   batch.segments = {{0, tokens, past}};
   batch.caches = {&cache};
-  batch.wanted = {static_cast<std::int32_t>(tokens - 1)};
+  for (std::int64_t row = tokens - rows; row < tokens; ++row) batch.wanted.push_back(static_cast<std::int32_t>(row));
   Context ctx(trace, std::move(batch));
-  trace.name_value(ctx.ids(), "ids", "T");
-  trace.name_value(ctx.positions(), "positions", "T");
   const Tensor hidden = model->forward(ctx);
   const auto scope = ctx.scope("head");
   trace.name_value(model->logits(hidden), "logits", "R V");
 }
 
-/// "blk.0.attn.q [T H*d]", or the shape where no axes are named, with T for its length.
-std::string value_text(const TracedValue& value, std::int64_t tokens) {
-  std::string axes = value.axes;
-  if (axes.empty()) {
-    for (int axis = 0; axis < value.shape.rank(); ++axis) {
-      const bool is_tokens = !value.parameter && axis == 0 && tokens > 1 && value.shape[axis] == tokens;
-      axes += (axis > 0 ? " " : "") + (is_tokens ? "T" : std::to_string(value.shape[axis]));
-    }
+/// A forward of T tokens with the logits of R = 1 row. A second one, longer by two tokens and one row, tells which
+/// lengths are T and R where no name says so.
+class SymbolicTrace {
+ public:
+  SymbolicTrace(const GgufFile& file, std::int64_t tokens) : tokens_(tokens) {
+    trace_forward(file, tokens, 0, 1, trace_);
+    trace_forward(file, tokens + 2, 0, 2, longer_);
   }
-  return fmt::format("{} [{}]", one_line(value.name), axes);
-}
 
-std::vector<std::string> value_texts(const TraceDevice& trace, const std::vector<std::int64_t>& ids,
-                                     std::int64_t tokens) {
-  std::vector<std::string> texts;
-  texts.reserve(ids.size());
-  for (const std::int64_t id : ids) texts.push_back(value_text(trace.value(id), tokens));
-  return texts;
-}
+  const std::vector<TracedOp>& ops() const { return trace_.ops(); }
+
+  /// "blk.0.attn.q [T H*d]", or the shape where no axes are named.
+  std::string text(std::int64_t id) const {
+    const TracedValue& value = trace_.value(id);
+    std::string axes = value.axes;
+    for (int axis = 0; value.axes.empty() && axis < value.shape.rank(); ++axis) {
+      axes += (axis > 0 ? " " : "") + length(value.shape[axis], longer_.value(id).shape[axis]);
+    }
+    return fmt::format("{} [{}]", one_line(value.name), axes);
+  }
+
+  std::vector<std::string> texts(const std::vector<std::int64_t>& ids) const {
+    std::vector<std::string> texts;
+    texts.reserve(ids.size());
+    for (const std::int64_t id : ids) texts.push_back(text(id));
+    return texts;
+  }
+
+ private:
+  std::string length(std::int64_t here, std::int64_t longer) const {
+    if (here == tokens_ && longer == tokens_ + 2) return "T";
+    return here == 1 && longer == 2 ? "R" : std::to_string(here);
+  }
+
+  std::int64_t tokens_;
+  TraceDevice trace_, longer_;
+};
 
 std::string si(double value) { return short_count(static_cast<std::int64_t>(value)); }
 
 }  // namespace
 
-std::int64_t trace_tokens(const Sizes& s, std::optional<std::int64_t> wanted) {
-  if (wanted) return *wanted;
-  const std::array others = {s.V, s.D, s.H, s.K, s.d, s.F, s.H * s.d, s.K * s.d};
-  std::int64_t tokens = std::min<std::int64_t>(512, s.context);
-  while (tokens > 1 && std::ranges::find(others, tokens) != others.end()) --tokens;
-  return tokens;
+std::int64_t trace_tokens(const Sizes& sizes, std::optional<std::int64_t> wanted) {
+  return wanted.value_or(std::min<std::int64_t>(512, sizes.context));
 }
 
 std::string ops_text(const GgufFile& file, std::int64_t tokens) {
-  TraceDevice trace;
-  trace_forward(file, tokens, 0, trace);
+  const SymbolicTrace trace(file, tokens);
   double flops = 0, bytes = 0;
   std::vector<std::vector<std::string>> rows{{"  scope", "op", "inputs -> outputs", "FLOPs", "bytes"}};
   for (const TracedOp& op : trace.ops()) {
     std::string constants;
     for (const auto& [key, value] : op.hyperparameters) constants += fmt::format(", {} = {}", key, value);
     rows.push_back({"  " + op.scope, std::string(op.op->name),
-                    fmt::format("{} -> {}{}", fmt::join(value_texts(trace, op.inputs, tokens), ", "),
-                                fmt::join(value_texts(trace, op.outputs, tokens), ", "), constants),
+                    fmt::format("{} -> {}{}", fmt::join(trace.texts(op.inputs), ", "),
+                                fmt::join(trace.texts(op.outputs), ", "), constants),
                     si(op.flops), si(op.bytes)});
     flops += op.flops;
     bytes += op.bytes;
@@ -89,8 +100,7 @@ std::string ops_text(const GgufFile& file, std::int64_t tokens) {
 }
 
 Json ops_json(const GgufFile& file, std::int64_t tokens) {
-  TraceDevice trace;
-  trace_forward(file, tokens, 0, trace);
+  const SymbolicTrace trace(file, tokens);
   Json list = Json::array();
   for (const TracedOp& op : trace.ops()) {
     Json constants = Json::object();
@@ -98,8 +108,8 @@ Json ops_json(const GgufFile& file, std::int64_t tokens) {
     list.push_back({{"scope", op.scope},
                     {"op", op.op->name},
                     {"formula", op.op->formula},
-                    {"inputs", value_texts(trace, op.inputs, tokens)},
-                    {"outputs", value_texts(trace, op.outputs, tokens)},
+                    {"inputs", trace.texts(op.inputs)},
+                    {"outputs", trace.texts(op.outputs)},
                     {"hyperparameters", constants},
                     {"flops", op.flops},
                     {"bytes", op.bytes}});
@@ -109,7 +119,7 @@ Json ops_json(const GgufFile& file, std::int64_t tokens) {
 
 ForwardCost forward_cost(const GgufFile& file, std::int64_t tokens, std::int64_t past) {
   TraceDevice trace;
-  trace_forward(file, tokens, past, trace);
+  trace_forward(file, tokens, past, 1, trace);
   ForwardCost cost;
   for (const TracedOp& op : trace.ops()) {
     if (op.op->name == "attention") cost.flops += op.flops;

@@ -10,8 +10,7 @@
 
 namespace toy::cli {
 
-/// Tokens T of the traced forward: `wanted`, else about 512 and unlike every other axis, so that T is known by its
-/// length where no name says so.
+/// Tokens T of the traced forward: `wanted`, else 512 or the context, whichever is less.
 std::int64_t trace_tokens(const Sizes& sizes, std::optional<std::int64_t> wanted);
 
 /// One line per op.

@@ -12,7 +12,7 @@ namespace toy {
 
 struct EngineOptions {
   DType kv = DType::F16;     // F16, F32 or Q8_0
-  std::int64_t context = 0;  // most positions of a sequence; 0: what the model was trained on
+  std::int64_t context = 0;  // most tokens of a sequence; 0: what the model was trained on
   std::int64_t chunk = 512;  // most tokens of a sequence in one forward
 };
 

@@ -1,5 +1,6 @@
 #include "toy/generate/generate.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "toy/text/stream.h"
@@ -84,9 +85,11 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
   if (logits) g.prefill_tokens_per_second = static_cast<double>(length) / seconds_since(start);
 
   const auto decode_start = clock::now();
-  std::int64_t forwards = 0;
-  while (static_cast<std::int64_t>(g.ids.size()) < options.n) {
+  const std::int64_t room = std::min(options.n, engine.context() - length);
+  std::int64_t made = 0, forwards = 0;
+  while (made < room) {
     if (cancel.stop_requested()) break;
+    lm.check_logits(logits.values<float>(), length + made + 1);
     std::int32_t id = sampler(logits.values<float>());
     if (!options.ignore_eos && lm.tokenizer && id < lm.tokenizer->size() && lm.tokenizer->ends_generation(id)) {
       g.stop = StopReason::eos;
@@ -95,17 +98,14 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
     g.ids.push_back(id);
     const bool known = !lm.tokenizer || id < lm.tokenizer->size();  // an embedding may have spare rows
     if (known && output.push(id)) break;
-    if (static_cast<std::int64_t>(g.ids.size()) == options.n) break;
-    if (sequence.length() == engine.context()) {
-      g.context_full = true;
-      break;
-    }
+    if (++made == room) break;
     KVCache* const one = &sequence;
     logits = engine.decode({&one, 1}, {&id, 1});
     ++forwards;
   }
   if (forwards > 0) g.decode_tokens_per_second = static_cast<double>(forwards) / seconds_since(decode_start);
   g.text = output.finish();
+  g.context_full = made == room && room < options.n && !output.stopped();
   if (output.stopped()) {
     g.stop = StopReason::stop;
   } else if (cancel.stop_requested() && g.stop != StopReason::eos &&

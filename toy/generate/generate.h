@@ -38,7 +38,8 @@ struct Generation {
 };
 
 /// Continues prompt_ids. on_text gets the text as it grows, never half a character; `cancel` ends it after the current
-/// token. Errors: an empty prompt, ids out of range, a prompt beyond the context (names both lengths).
+/// token. Errors: an empty prompt, ids out of range, a prompt beyond the context (names both lengths),
+/// logits that are not finite.
 Generation generate(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids, const GenerateOptions& options,
                     const std::function<void(std::string_view)>& on_text = {}, const std::stop_token& cancel = {});
 

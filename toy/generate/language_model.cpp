@@ -1,5 +1,11 @@
 #include "toy/generate/language_model.h"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "toy/io/quote.h"
+
 namespace toy {
 
 namespace {
@@ -42,6 +48,19 @@ const Tokenizer& LanguageModel::text() const {
 std::string LanguageModel::context_key(std::int64_t context) const {
   if (context != model->sizes().context) return {};
   return " (" + file.metadata().get<std::string>("general.architecture") + ".context_length)";
+}
+
+void LanguageModel::check_logits(std::span<const float> logits, std::int64_t token) const {
+  // No early end, so that it runs in vectors: an infinity or a NaN has all bits of the exponent set.
+  std::uint32_t all = 0;
+  for (const float x : logits) {
+    constexpr std::uint32_t exponent = 0x7F800000;
+    all |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(x) & exponent) == exponent);
+  }
+  if (all == 0) return;
+  const auto bad = std::ranges::find_if_not(logits, [](float x) { return std::isfinite(x); });
+  fail("{}: the logits are not finite at token {}: found {} for id {}; a tensor of the file is damaged or too large",
+       shown(file.path()), token, *bad, bad - logits.begin());
 }
 
 }  // namespace toy

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include "toy/io/gguf.h"
 #include "toy/models/load.h"
@@ -28,6 +29,8 @@ struct LanguageModel {
   const Tokenizer& text() const;
   /// " (llama.context_length)" if that key of the file is where this context comes from, for messages.
   std::string context_key(std::int64_t context) const;
+  /// Errors: one of the logits [V] that choose or score a token (its number in the text, from 1) is not finite.
+  void check_logits(std::span<const float> logits, std::int64_t token) const;
 };
 
 }  // namespace toy

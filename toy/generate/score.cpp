@@ -14,13 +14,19 @@ namespace {
 constexpr std::int64_t head_rows = 64;
 
 /// Scores of tokens [first, first + rows): row r of `hidden` [rows, D] predicts token first + r.
-void score_rows(const Engine& engine, const Tensor& hidden, std::int64_t first, int top_k, Score& score) {
+void score_rows(const LanguageModel& lm, const Engine& engine, const Tensor& hidden, std::int64_t first, int top_k,
+                Score& score) {
+  const auto V = static_cast<std::size_t>(engine.vocabulary());
+  const auto row_of = [V](const Tensor& rows, std::int64_t r) {
+    return rows.values<float>().subspan(static_cast<std::size_t>(r) * V, V);
+  };
   for (std::int64_t begin = 0; begin < hidden.rows(); begin += head_rows) {
     const std::int64_t rows = std::min(head_rows, hidden.rows() - begin);
-    const Tensor logprobs = log_softmax(engine.logits(hidden.slice(begin, rows)));
-    const auto V = static_cast<std::size_t>(engine.vocabulary());
+    const Tensor logits = engine.logits(hidden.slice(begin, rows));
+    for (std::int64_t r = 0; r < rows; ++r) lm.check_logits(row_of(logits, r), first + begin + r + 1);
+    const Tensor logprobs = log_softmax(logits);
     for (std::int64_t r = 0; r < rows; ++r) {
-      const auto row = logprobs.values<float>().subspan(static_cast<std::size_t>(r) * V, V);
+      const auto row = row_of(logprobs, r);
       TokenScore& token = score.tokens[static_cast<std::size_t>(first + begin + r)];
       token.logprob = row[static_cast<std::size_t>(token.id)];
       if (top_k > 0) token.top = largest(row, top_k);
@@ -67,7 +73,7 @@ Score score(const LanguageModel& lm, std::span<const std::int32_t> ids, const Sc
       const Engine::Feed feed{&sequence, part, at < predicts ? Engine::Want::nothing : Engine::Want::all};
       const Tensor hidden = engine.hidden({&feed, 1});
       if (hidden) {
-        score_rows(engine, hidden, at + 1, options.top_k, result);
+        score_rows(lm, engine, hidden, at + 1, options.top_k, result);
         scored = at + count + 1;
       }
       at += count;

@@ -37,7 +37,8 @@ struct Score {
 
 /// Scores ids. A text longer than the window is cut into overlapping windows: each token is scored once, with at least
 /// window - stride tokens before it (all there are, near the beginning).
-/// Errors: no ids, ids out of range, a window beyond the context, a stride that is not in 1..window - 1.
+/// Errors: no ids, ids out of range, a window beyond the context, a stride that is not in 1..window - 1, logits that
+/// are not finite.
 Score score(const LanguageModel& lm, std::span<const std::int32_t> ids, const ScoreOptions& options,
             const std::function<void(std::int64_t done)>& on_progress = {}, const std::stop_token& cancel = {});
 

@@ -65,6 +65,7 @@ GgufFile GgufFile::open(const std::filesystem::path& path, OpenOptions options) 
   model.alignment_ = header.alignment;
   model.metadata_ = std::move(header.metadata);
   model.add_shard(*file, header, options);
+  if (!options.name.empty()) model.paths_.front() = options.name;
   if (count > 1) model.open_shards(path, count, options);
   return model;
 }

@@ -26,6 +26,8 @@ struct OpenOptions {
   bool map = true;
   /// Refuse a file that ends before its tensor data does. Mapping implies it.
   bool require_data = true;
+  /// What messages and path() say instead of the path, for a file whose path tells nothing.
+  std::string name{};
 };
 
 /// What a file can choose beyond its metadata and tensors.

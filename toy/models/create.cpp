@@ -16,6 +16,7 @@ class Creation final : public Visitor {
     const std::int64_t bytes = bytes_of(DType::F32, shape.elements());
     value = Tensor(device_->allocate(bytes, Lifetime::kept), shape, DType::F32);
     value.storage().name = name;
+    device_->add_parameter(value);
     if (value.raw() != nullptr) std::memset(value.raw(), 0, static_cast<std::size_t>(bytes));
     value.set_requires_grad(true);
   }

@@ -20,6 +20,8 @@ inline constexpr Axis K{'K'};  // key/value heads
 inline constexpr Axis d{'d'};  // head width
 inline constexpr Axis F{'F'};  // feed-forward width
 inline constexpr Axis V{'V'};  // vocabulary
+inline constexpr Axis B{'B'};  // sequences in the batch
+inline constexpr Axis S{'S'};  // positions stored, past and now, of all sequences
 
 }  // namespace axes
 }  // namespace toy

@@ -19,6 +19,11 @@ std::string str(std::initializer_list<Axis> axes) {
   return text;
 }
 
+/// A value of a trace that takes no part in the memory of a step.
+Tensor kept(Device& device, Shape shape, DType dtype) {
+  return {device.allocate(bytes_of(dtype, shape.elements()), Lifetime::kept), shape, dtype};
+}
+
 }  // namespace
 
 Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::move(batch)) {
@@ -52,6 +57,16 @@ Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::mo
     wanted_ = Tensor::of(device, {static_cast<std::int64_t>(batch_.wanted.size())},
                          std::span<const std::int32_t>(batch_.wanted));
   }
+  if (device.records()) name_inputs();
+}
+
+void Context::name_inputs() {
+  const Shape shape{static_cast<std::int64_t>(batch_.segments.size()), 3};
+  segments_ = kept(*device_, shape, DType::I32);
+  device_->name_value(ids_, "ids", str(axes::T));
+  device_->name_value(positions_, "positions", str(axes::T));
+  device_->name_value(segments_, "segments", str(axes::B) + " 3");
+  if (wanted_) device_->name_value(wanted_, "wanted", str(axes::R));
 }
 
 Tensor Context::wanted(const Tensor& x) const { return wanted_ ? gather(x, wanted_) : x; }
@@ -69,6 +84,7 @@ KeyValues Context::LayerState::append(const Tensor& k, const Tensor& v, std::int
   KeyValues kv;
   kv.d = head_width;
   kv.kv_heads = k.width() / head_width;
+  kv.segments = ctx_->segments_;
   if (batch.caches.empty()) {
     kv.k = k;
     kv.v = v;
@@ -81,6 +97,12 @@ KeyValues Context::LayerState::append(const Tensor& k, const Tensor& v, std::int
     const Segment& segment = batch.segments[s];
     batch.caches[s]->reserve(layer_, segment.past + segment.count);
     kv.pages.push_back(batch.caches[s]->pages(layer_));
+  }
+  if (ctx_->device().records()) {
+    std::int64_t stored = 0;
+    for (const Segment& segment : batch.segments) stored += segment.past + segment.count;
+    kv.state = kept(ctx_->device(), {stored, 2, k.width()}, kv.dtype);
+    ctx_->device().name_value(kv.state, "kv", fmt::format("{} 2 {}", str(axes::S), str(axes::K * axes::d)));
   }
   toy::append(k, v, batch.segments, kv);
   return kv;

@@ -111,12 +111,15 @@ class Context {
     std::string str() const;
   };
   void leave();
+  /// What a trace is told of the inputs of a forward.
+  void name_inputs();
   std::string full_name(std::string_view name) const;
   std::int64_t length(Axis axis) const;
 
   Device* device_;
   Batch batch_;
   Tensor ids_, positions_, wanted_;
+  Tensor segments_;  // [B, 3] I32, in a trace alone
   Tensor angles_;
   const RoPE* angles_of_ = nullptr;
   std::array<std::int64_t, 128> lengths_{};

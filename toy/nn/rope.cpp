@@ -51,6 +51,7 @@ void RoPE::build(Device& device, const Tensor& divisors) {
     options_.divisors.assign(values.begin(), values.end());
   }
   frequencies_ = Tensor::of(device, {options_.width / 2}, std::span<const float>(rope_frequencies(options_)));
+  device.name_value(frequencies_, "rope.frequencies", "");
 }
 
 }  // namespace toy

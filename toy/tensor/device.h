@@ -95,9 +95,10 @@ class Device {
   bool records() const { return records_; }
   virtual void record(const OpRecord&) {}
 
-  /// A module's forward begins / ends; a value gets its name and axes ("T D").
+  /// A module's forward begins / ends; a value gets its name and axes ("T D"); a parameter has the name of its storage.
   virtual void enter(std::string_view /*scope*/) {}
   virtual void leave() {}
+  virtual void add_parameter(const Tensor& /*value*/) {}
   virtual void name_value(const Tensor& /*value*/, std::string_view /*name*/, std::string_view /*axes*/) {}
 
  protected:

@@ -28,7 +28,7 @@ struct Storage {
   Layout layout = Layout::rows;
   bool mapped_file = false;  // pages that can be dropped and read again
   std::shared_ptr<const void> owner;
-  std::string name;     // of a parameter, or of a value named by Context::expect in a trace
+  std::string name;     // of a parameter
   std::int64_t id = 0;  // of a value in a trace or on a tape; 0: none yet
 };
 

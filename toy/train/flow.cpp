@@ -18,8 +18,6 @@ std::string flow_text(const Metadata& metadata, std::int64_t tokens) {
   batch.ids.assign(static_cast<std::size_t>(tokens), 0);
   batch.segments = {{0, tokens, 0}};
   Context ctx(trace, std::move(batch));
-  trace.name_value(ctx.ids(), "ids", "T");
-  trace.name_value(ctx.positions(), "positions", "T");
   const Tensor targets = Tensor::empty(trace, {tokens}, DType::I32);
   trace.name_value(targets, "targets", "T");
   trace.name_value(model->loss(model->forward(ctx), targets), "loss", "");

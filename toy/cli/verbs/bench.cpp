@@ -183,18 +183,19 @@ void print_results(const std::vector<Result>& results, const Machine& m, Console
          r.kind == "decode" ? fmt::format("{:.0f} %", 100 * of_bandwidth(r)) : "-"});
   }
   console.print(table(rows, "lrrrrrrr"));
-  console.print("{}, {} physical cores, SIMD level {}; with {} threads: reads {:.1f} GB/s, f32 peak {:.0f} GFLOP/s\n",
-                one_line(m.processor), m.cores, m.simd, m.threads, m.bandwidth * 1e-9, m.f32 * 1e-9);
+  console.print("{}, {} physical core{}, SIMD level {}; with {} thread{}: reads {:.1f} GB/s, f32 peak {:.0f} GFLOP/s\n",
+                one_line(m.processor), m.cores, m.cores == 1 ? "" : "s", m.simd, m.threads, m.threads == 1 ? "" : "s",
+                m.bandwidth * 1e-9, m.f32 * 1e-9);
 }
 
 void run(const Arguments& a, Console& console) {
   Plan plan{*a.integer("--prefill"), *a.integer("--decode"), static_cast<int>(*a.integer("--repetitions")),
             a.integers("--threads").value_or(std::vector<std::int32_t>{physical_cores()})};
   if (plan.prefill == 0 && plan.decode == 0) refuse("nothing to measure: --prefill and --decode are both 0");
-  const std::filesystem::path path = find_model(a, console);
+  const ModelPath found = find_model(a, console);
   const Interrupt interrupt;
   CpuDevice device({.threads = std::ranges::max(plan.threads), .simd_level = a.text("--simd").value_or("")});
-  const LanguageModel lm = open_model(path, device, console);
+  const LanguageModel lm = open_model(found, device, console);
   EngineOptions options{.kv = kv_type(*a.text("--kv"))};
   const std::int64_t trained = lm.model->sizes().context, needed = std::max(plan.prefill, plan.decode);
   if (needed > trained) console.note("note: {} tokens are beyond the context of {}", needed, trained);

@@ -203,7 +203,7 @@ void print_memory(const std::vector<MemoryRow>& rows, Console& console) {
 }
 
 void run(const Arguments& a, Console& console) {
-  const GgufFile file = GgufFile::open(find_model(a, console), {.map = false, .require_data = false});
+  const GgufFile file = open_header(find_model(a, console));
   if (file.missing_bytes() > 0) {
     console.note("note: {}: {} of tensor data are missing; it can be described, not run", shown(file.path()),
                  bytes_text(static_cast<std::int64_t>(file.missing_bytes())));
@@ -252,7 +252,7 @@ void run(const Arguments& a, Console& console) {
 
 std::vector<JsonForm> json_forms() {
   return {{"",
-           {{"files", "array", "paths, more than one for shards"},
+           {{"files", "array", "paths, more than one for shards; built-in: the one inside the program"},
             {"files[]", "string", ""},
             {"file_bytes", "integer", "their size"},
             {"missing_bytes", "integer", "tensor data that the files lack"},
@@ -328,7 +328,7 @@ Verb describe_verb() {
                        .metavar = "N",
                        .type = Type::integer,
                        .help = "tokens of the traced forward",
-                       .fallback_words = "about 512",
+                       .fallback_words = "512, or the context if that is less",
                        .min = 1,
                        .max = 1 << 20},
                       {.name = "--simd",

@@ -54,9 +54,13 @@ Json score_json(const Score& score, const LanguageModel& lm, const Source& sourc
     }
     tokens.push_back(std::move(token));
   }
-  return {{"tokens", tokens},      {"count", score.count},
-          {"nll", score.nll},      {"perplexity", score.perplexity},
-          {"source", source.name}, {"interrupted", score.interrupted}};
+  const bool none = score.count == 0;
+  return {{"tokens", tokens},
+          {"count", score.count},
+          {"nll", none ? Json(nullptr) : Json(score.nll)},
+          {"perplexity", none ? Json(nullptr) : Json(score.perplexity)},
+          {"source", source.name},
+          {"interrupted", score.interrupted}};
 }
 
 void print_tokens(const Score& score, const LanguageModel& lm, Console& console) {
@@ -74,19 +78,19 @@ void print_tokens(const Score& score, const LanguageModel& lm, Console& console)
 
 void run(const Arguments& a, Console& console) {
   a.at_most_one({"--text", "--file", "--prompt-ids"});
-  const std::filesystem::path path = find_model(a, console);
+  const ModelPath found = find_model(a, console);
   ScoreOptions options;
   options.engine = engine_options(a);
   options.top_k = static_cast<int>(*a.integer("--top-k"));
   options.window = a.integer("--window").value_or(0);
   options.stride = a.integer("--stride").value_or(0);
 
-  (void)InputFile(path);  // a missing file is told before anything waits for a text
+  (void)InputFile(found.path);  // a missing file is told before anything waits for a text
   const Source source = source_of(a);
 
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
-  const LanguageModel lm = open_model(path, device, console);
+  const LanguageModel lm = open_model(found, device, console);
   if (options.engine.context == 0) options.engine.context = lm.model->sizes().context;
   const auto ids = ids_of(a, lm, source.text);
   const auto length = static_cast<std::int64_t>(ids.size());
@@ -103,8 +107,14 @@ void run(const Arguments& a, Console& console) {
 
   constexpr std::int64_t short_text = 200;
   if (length <= short_text) print_tokens(result, lm, console);
-  console.print("{}: {} tokens scored, nll {:.4f}, perplexity {:.4f}{}\n", one_line(source.name), result.count,
-                result.nll, result.perplexity, result.interrupted ? ", interrupted" : "");
+  std::string means = "nothing was scored";
+  if (result.count > 0) {
+    means = fmt::format("{} token{} scored, nll {:.4f}, perplexity {:.4f}", result.count, result.count == 1 ? "" : "s",
+                        result.nll, result.perplexity);
+  } else if (!result.interrupted) {
+    means += ", a first token has nothing before it";
+  }
+  console.print("{}: {}{}\n", one_line(source.name), means, result.interrupted ? ", interrupted" : "");
 }
 
 std::vector<Option> own_options() {
@@ -155,8 +165,8 @@ Verb eval_verb() {
                      {"tokens[].top[].id", "integer", "", false},
                      {"tokens[].top[].logprob", "number", "", false},
                      {"count", "integer", "scored tokens"},
-                     {"nll", "number", "mean of -logprob over them"},
-                     {"perplexity", "number", "e^nll"},
+                     {"nll", "number or null", "mean of -logprob over them; null when there are none"},
+                     {"perplexity", "number or null", "e^nll"},
                      {"source", "string", "which text it was"},
                      {"interrupted", "boolean", "true: Ctrl-C ended it, the rest is not scored"}}}},
           .examples = {{{"toy eval model.gguf --text \"The sky is blue\" --top-k 3", "each token of a text"},

@@ -39,7 +39,7 @@ GenerateOptions generate_options(const Arguments& a) {
 }
 
 void dry_run(const Arguments& a, Console& console) {
-  const GgufFile file = GgufFile::open(find_model(a, console), {.map = false, .require_data = false});
+  const GgufFile file = open_header(find_model(a, console));
   CpuDevice device(cpu_options(a));
   EngineOptions engine = engine_options(a);
   Hyperparameters h(file);
@@ -81,16 +81,16 @@ void run(const Arguments& a, Console& console) {
   if (a.has("--dry-run")) return dry_run(a, console);
   GenerateOptions options = generate_options(a);
   const bool json = a.has("--json");
-  const std::filesystem::path path = find_model(a, console);
+  const ModelPath found = find_model(a, console);
   if (!has_prompt(a)) require_piped_input("--prompt, --prompt-file or --prompt-ids");
 
   // A missing file is told before anything waits for a prompt, which Ctrl-C can end.
-  (void)InputFile(path);
+  (void)InputFile(found.path);
   const std::string text = a.has("--prompt-ids") ? std::string() : prompt_text(a);
 
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
-  const LanguageModel lm = open_model(path, device, console);
+  const LanguageModel lm = open_model(found, device, console);
   const std::int64_t trained = lm.model->sizes().context;
   if (options.engine.context == 0) options.engine.context = trained;
   if (options.engine.context > trained && !lm.model->sizes().learned_positions) {

@@ -9,9 +9,9 @@ namespace {
 
 void run(const Arguments& a, Console& console) {
   a.at_most_one({"--text", "--file"});
-  const std::filesystem::path path = find_model(a, console);
+  const ModelPath found = find_model(a, console);
   if (!a.has("--text") && !a.has("--file")) require_piped_input("--text or --file");
-  const GgufFile file = GgufFile::open(path, {.map = false, .require_data = false});
+  const GgufFile file = open_header(found);
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
   for (const std::string& note : tokenizer.notes()) console.note("note: {}", note);
 

@@ -1,7 +1,9 @@
 #include "toy/tensor/ops/attention.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 namespace toy {
 
@@ -44,6 +46,11 @@ void put(std::byte* half, DType dtype, std::int64_t d, std::int64_t position, bo
   for (std::int64_t b = 0; b < blocks; ++b) {
     float top = 0;
     for (std::int64_t i = 0; i < 32; ++i) top = std::max(top, std::fabs(x[32 * b + i]));
+    const bool has_nan = std::any_of(x + 32 * b, x + 32 * b + 32, [](float f) { return std::isnan(f); });
+    if (has_nan) {  // the scale tells it
+      put_half(half, at(b, blocks), std::numeric_limits<float>::quiet_NaN());
+      continue;
+    }
     const float scale = top / 127.0f, inverse = scale > 0 ? 1.0f / scale : 0.0f;
     put_half(half, at(b, blocks), scale);
     for (std::int64_t i = 32 * b; i < 32 * b + 32; ++i) {
@@ -116,7 +123,9 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
   const Tape* tape = k.device().tape();
   const std::array inputs{&k, &v};
   if (tape != nullptr && tape->wants(inputs)) fail("append: a stored key has no gradient; train without a store");
-  run<AppendArgs>({k.data<float>(), v.data<float>(), segments, &kv}, {&k, &v}, {}, {{"dtype", name(kv.dtype)}}, 0);
+  const Tensor written = kv.state ? kv.state.slice(kv.state.shape()[0] - k.rows(), k.rows()) : Tensor();
+  run<AppendArgs>({k.data<float>(), v.data<float>(), segments, &kv}, {&k, &v, &kv.segments},
+                  {&written, written ? std::size_t{1} : 0}, {{"dtype", name(kv.dtype)}}, 0);
 }
 
 Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale) {
@@ -143,7 +152,7 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
   with_number(q.dtype(), [&]<class Number>(Number) {
     run<AttentionArgsOf<Number>>({q.data<Number>(), y.data<Number>(), segments, &kv, q.width() / kv.d, scale,
                                   scratch.data<Number>(), softmax ? softmax.data<Number>() : nullptr},
-                                 {&q, &kv.k, &kv.v}, {&y, 1},
+                                 {&q, &kv.k, &kv.v, &kv.state, &kv.segments}, {&y, 1},
                                  {{"scale", scale}, {"kv_heads", kv.kv_heads}, {"d", kv.d}}, flops);
   });
   return differentiate({&q, &kv.k, &kv.v}, y, [&] {

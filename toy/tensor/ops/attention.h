@@ -37,6 +37,8 @@ struct KeyValues {
   std::int64_t kv_heads = 0, d = 0;
   std::vector<std::byte* const*> pages;  // per segment: its pages in order; empty without a store
   Tensor k, v;                           // [T, kv_heads * d] without a store
+  // In a trace: the store as one value [positions, 2, kv_heads * d], and begin, count, past of the segments [B, 3].
+  Tensor state, segments;
 };
 
 /// Stores k, v [T, kv_heads * d] F32 at the positions of their segments, rounded to kv.dtype. pages must be there.

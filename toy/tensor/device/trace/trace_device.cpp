@@ -34,10 +34,16 @@ Tensor TraceDevice::parameter(std::string name, Shape shape, DType dtype) {
   auto storage = std::make_shared<Storage>();
   storage->device = this;
   storage->bytes = bytes_of(dtype, shape.elements());
-  storage->name = name;
-  storage->id = static_cast<std::int64_t>(values_.size());
-  values_.push_back({std::move(name), "", shape, dtype, true});
-  return {std::move(storage), shape, dtype};
+  storage->name = std::move(name);
+  Tensor value(std::move(storage), shape, dtype);
+  add_parameter(value);
+  return value;
+}
+
+void TraceDevice::add_parameter(const Tensor& value) {
+  TracedValue& v = values_[static_cast<std::size_t>(id_of(value))];
+  v.name = value.storage().name;
+  v.parameter = true;
 }
 
 void TraceDevice::record(const OpRecord& record) {

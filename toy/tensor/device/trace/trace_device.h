@@ -41,6 +41,7 @@ class TraceDevice final : public Device {
   void record(const OpRecord& op) override;
   void enter(std::string_view scope) override { scope_.emplace_back(scope); }
   void leave() override { scope_.pop_back(); }
+  void add_parameter(const Tensor& value) override;
   void name_value(const Tensor& value, std::string_view name, std::string_view axes) override;
 
   /// A parameter of this shape, without elements.

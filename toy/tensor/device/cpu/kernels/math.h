@@ -8,9 +8,10 @@ namespace toy::cpu::TOY_LEVEL {
 inline vf max(vf a, vf b) { return a > b ? a : b; }
 inline vf min(vf a, vf b) { return a < b ? a : b; }
 
-/// e^x, relative error below 2e-7 for x in [-87, 88]; beyond it stays at the ends of that range. exp(0) is exactly 1.
+/// e^x, relative error below 2e-7 for x in [-87, 88]; beyond it stays at the ends of that range. exp(0) is exactly 1,
+/// and e^NaN is NaN: of a NaN and a number, max and min take their second argument.
 inline vf exp(vf x) {
-  x = min(max(x, broadcast(-87.0f)), broadcast(88.0f));
+  x = min(broadcast(88.0f), max(broadcast(-87.0f), x));
   const vf shifter = broadcast(12582912.0f);  // 1.5 * 2^23: adding it rounds to an integer
   const vf n = fma(x, broadcast(1.44269504088896341f), shifter) - shifter;
   vf r = fma(n, broadcast(-0.693145751953125f), x);  // ln 2 in two parts (Cody & Waite)
