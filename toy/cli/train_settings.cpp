@@ -146,7 +146,7 @@ std::vector<Setting> optimizer_settings() {
        [](auto& a, auto& c) { c.recipe.options.beta2 = *a.number("--beta2"); }},
       {real("--weight-decay", "weight decay of matrices", "0.1"),
        [](auto& a, auto& c) { c.recipe.options.weight_decay = *a.number("--weight-decay"); }},
-      {real("--clip-grad", "largest norm of the gradient", "1"),
+      {real("--clip-grad", "largest norm of the gradient; 0: any", "1"),
        [](auto& a, auto& c) { c.recipe.options.clip = a.has("--no-clip-grad") ? 0 : *a.number("--clip-grad"); }},
       {{.name = "--no-clip-grad", .help = "gradients of any norm"},
        [](auto& a, auto& c) {
