@@ -190,13 +190,16 @@ TEST_P(Product, EqualsTheSumInDouble) {
 }
 
 TEST_P(Product, HasTheSameBytesForAnyRowsThreadsAndNeighbours) {
+  const bool plain = GetParam() == "ref";  // plain loops are slow and have few cases
   for (const DType dtype : types) {
     for (const std::int64_t K : {dtype == DType::Q6_K ? 256L : 32L, dtype == DType::Q6_K ? 768L : 800L, 2816L}) {
+      if (plain && K == 2816) continue;
       const Weight w = random_weight(dtype, 150, K), other = random_weight(DType::Q8_0, 70, K, 5);
-      const std::int64_t most = 300;
+      const std::int64_t most = plain ? 13 : 300;
       const Floats x = random_floats(most * K, 2);
       const Floats all = multiply(x, most, w, 1);
       for (const std::int64_t T : {1, 2, 3, 4, 5, 6, 7, 8, 13, 64, 100, 300}) {
+        if (T > most) continue;
         const std::int64_t first = most - T;  // so that row t is not row t of the tile
         const Floats rows(x.begin() + first * K, x.end());
         for (const int threads : {1, 2, 3}) {
