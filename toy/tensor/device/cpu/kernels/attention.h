@@ -84,29 +84,35 @@ void scores_tile(const float* const* q, const Numbers& keys, std::int64_t d, flo
   }
 }
 
-/// o [rows][stride] = o * keep + p . values, position by position in order. p [rows][64], values [64][stride].
-template <int R, class Numbers>
-void values_tile(const float* p, const Numbers& values, std::int64_t positions, const float* keep, float* o) {
+/// V vectors of columns from `column` on, of what values_tile computes.
+template <int R, int V, class Numbers>
+void values_columns(const float* p, const Numbers& values, std::int64_t positions, const float* keep, float* o,
+                    std::int64_t column) {
   const std::int64_t stride = values.stride;
-  for (std::int64_t i = 0; i < stride; i += 2 * lanes) {
-    vf sum[R][2];
+  vf sum[R][V];
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) sum[r][v] = load(o + r * stride + column + v * lanes) * broadcast(keep[r]);
+  }
+  for (std::int64_t j = 0; j < positions; ++j) {
+    vf value[V];
+    for (int v = 0; v < V; ++v) value[v] = values.at(j, column + v * lanes);
     for (int r = 0; r < R; ++r) {
-      sum[r][0] = load(o + r * stride + i) * broadcast(keep[r]);
-      sum[r][1] = load(o + r * stride + i + lanes) * broadcast(keep[r]);
-    }
-    for (std::int64_t j = 0; j < positions; ++j) {
-      const vf v0 = values.at(j, i), v1 = values.at(j, i + lanes);
-      for (int r = 0; r < R; ++r) {
-        const vf x = broadcast(p[r * block + j]);
-        sum[r][0] = fma(x, v0, sum[r][0]);
-        sum[r][1] = fma(x, v1, sum[r][1]);
-      }
-    }
-    for (int r = 0; r < R; ++r) {
-      store(o + r * stride + i, sum[r][0]);
-      store(o + r * stride + i + lanes, sum[r][1]);
+      const vf x = broadcast(p[r * block + j]);
+      for (int v = 0; v < V; ++v) sum[r][v] = fma(x, value[v], sum[r][v]);
     }
   }
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) store(o + r * stride + column + v * lanes, sum[r][v]);
+  }
+}
+
+/// o [rows][stride] = o * keep + p . values, position by position in order. p [rows][64], values [64][stride], stride a
+/// multiple of lanes.
+template <int R, class Numbers>
+void values_tile(const float* p, const Numbers& values, std::int64_t positions, const float* keep, float* o) {
+  std::int64_t i = 0;
+  for (; i + 2 * lanes <= values.stride; i += 2 * lanes) values_columns<R, 2>(p, values, positions, keep, o, i);
+  if (i < values.stride) values_columns<R, 1>(p, values, positions, keep, o, i);
 }
 
 /// Calls f with tiles of 6, 3, 2 and 1 rows until all are done: f<R>(first row).
@@ -197,7 +203,7 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
   const KeyValues& kv = *a.kv;
   const Segment& segment = a.segments.data()[tile.s];
   const std::int64_t d = kv.d, head = tile.h0 / (a.heads / kv.kv_heads), rows = tile.tokens * tile.heads;
-  const std::int64_t stride = (d + 2 * lanes - 1) / (2 * lanes) * (2 * lanes);
+  const std::int64_t stride = (d + lanes - 1) / lanes * lanes;
   float* keys = memory;
   float* values = keys + d * block;
   float* p = values + block * stride;
