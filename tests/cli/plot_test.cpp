@@ -57,8 +57,8 @@ TEST(Plot, leaves_out_what_is_not_finite) {
 }
 
 TEST(Plot, fits_any_size) {
-  std::vector<double> y;
-  for (int i = 0; i < 300; ++i) y.push_back(std::sin(i * 0.1) * 1e3);
+  std::vector<double> y(300);
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = std::sin(static_cast<double>(i) * 0.1) * 1e3;
   for (const PlotStyle style : {PlotStyle::plain, PlotStyle::braille}) {
     for (int width = -1; width < 60; ++width) {
       for (int height = -1; height < 6; ++height) {

@@ -76,7 +76,7 @@ TEST_F(Runs, show) {
   EXPECT_EQ(json["evals"].size(), 2u);
   EXPECT_EQ(json["samples"][0]["text"], " upon a time");
   EXPECT_FALSE(json.contains("complaints"));
-  const Json parameters = json["hyperparameters"];
+  const Json& parameters = json["hyperparameters"];
   EXPECT_NE(std::find(parameters.begin(), parameters.end(), Json{{"name", "config.optimizer.lr"}, {"value", 2e-3}}),
             parameters.end());
 

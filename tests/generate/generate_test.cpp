@@ -19,7 +19,7 @@ class Generating : public testing::Test {
  protected:
   Generating() : file_({.D = 64, .L = 1, .H = 2, .K = 1, .F = 96}), lm_(LanguageModel::open(file_.path(), device_)) {}
 
-  Generation run(std::vector<std::int32_t> ids, GenerateOptions options, std::stop_token cancel = {}) {
+  Generation run(std::vector<std::int32_t> ids, GenerateOptions options, const std::stop_token& cancel = {}) {
     options.ignore_eos = true;
     return generate(lm_, ids, options, {}, cancel);
   }

@@ -105,8 +105,8 @@ TEST(PreTokenizer, EndOfLongRunsIsStillCut) {
 
 TEST(PreTokenizer, WordsJoinedAreTheText) {
   std::mt19937_64 random(1);
-  const std::vector<std::string> parts = {"a", "Z",  " ", "\n",     "1",      "'s", "!",
-                                          "é", "你", "😀", "\u0301", "\u3000", "\0"};
+  const std::vector<std::string> parts = {
+      "a", "Z", " ", "\n", "1", "'s", "!", "é", "你", "😀", "\u0301", "\u3000", std::string(1, '\0')};
   for (std::string_view name : PreTokenizer::names()) {
     const PreTokenizer pre_tokenizer(name);
     for (int i = 0; i < 200; ++i) {

@@ -139,6 +139,7 @@ TEST(NewRunFolder, IsNeverGivenTwice) {
   std::vector<std::vector<std::filesystem::path>> made(4);
   {
     std::vector<std::jthread> threads;
+    threads.reserve(made.size());
     for (auto& own : made) {
       threads.emplace_back([&] {
         try {

@@ -6,6 +6,7 @@ namespace toy::test {
 
 Corpus small_corpus() {
   std::vector<std::string> documents;
+  documents.reserve(120);
   for (int i = 0; i < 120; ++i) {
     documents.push_back("The " + std::string(i % 3 == 0 ? "red" : "blue") + " hen number " + std::to_string(i) +
                         " found " + std::to_string(i % 7) + " grains. She ate them all and slept.\n");

@@ -40,6 +40,7 @@ void same_bytes_for_threads(bool bf16) {
     CpuDevice device({.threads = threads});
     Training training = small_training(device, [&](FromScratch& r) { r.options.bf16 = bf16; });
     std::vector<float> losses;
+    losses.reserve(4);
     for (int i = 0; i < 4; ++i) losses.push_back(static_cast<float>(training.step().loss));
     std::vector<std::vector<float>> found{losses};
     for (const Parameter& p : parameters(training.model())) {

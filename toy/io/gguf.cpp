@@ -70,7 +70,7 @@ GgufFile GgufFile::open(const std::filesystem::path& path, OpenOptions options) 
   return model;
 }
 
-void GgufFile::open_shards(const std::filesystem::path& first, std::int64_t count, OpenOptions options) {
+void GgufFile::open_shards(const std::filesystem::path& first, std::int64_t count, const OpenOptions& options) {
   const auto name = parse_shard_name(first);
   if (!name || name->number != 1 || name->count != count) {
     fail("{}: is the first of {} shards, expected a name that ends in {}", shown(first), count,
@@ -94,7 +94,7 @@ void GgufFile::open_shards(const std::filesystem::path& first, std::int64_t coun
   }
 }
 
-void GgufFile::add_shard(const InputFile& file, GgufHeader& header, OpenOptions options) {
+void GgufFile::add_shard(const InputFile& file, GgufHeader& header, const OpenOptions& options) {
   const auto shard = static_cast<int>(paths_.size());
   if (tensors_.size() + header.tensors.size() > GgufLimits::tensors) {
     fail("{}: the shards have more than {} tensors together", shown(file.path()), GgufLimits::tensors);

@@ -67,8 +67,8 @@ class GgufFile {
 
  private:
   GgufFile() = default;
-  void open_shards(const std::filesystem::path& first, std::int64_t count, OpenOptions options);
-  void add_shard(const InputFile& file, GgufHeader& header, OpenOptions options);
+  void open_shards(const std::filesystem::path& first, std::int64_t count, const OpenOptions& options);
+  void add_shard(const InputFile& file, GgufHeader& header, const OpenOptions& options);
 
   WriteOptions write_options_;
   std::uint32_t alignment_ = 32;
