@@ -52,11 +52,11 @@ std::vector<Logits> run_among_eight(Engine& engine, std::span<const std::int32_t
     prompts.push_back(i == slot ? std::vector(ids.begin(), ids.end()) : prompt(3 + 17 * i, 100 + i));
   }
   std::vector<Engine::Feed> feeds;
-  feeds.reserve(8);
   for (std::size_t i = 0; i < 8; ++i) feeds.push_back({&sequences[i], prompts[i], Engine::Want::last});
   const auto row = static_cast<std::int64_t>(slot);
   std::vector<Logits> all{copy(engine.logits(engine.hidden(feeds)), row)};
   std::vector<KVCache*> pointers;
+  pointers.reserve(sequences.size());
   for (KVCache& s : sequences) pointers.push_back(&s);
   for (const std::int32_t id : {7, 11}) {
     std::vector<std::int32_t> next(8, 42);
