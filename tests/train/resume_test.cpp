@@ -251,7 +251,8 @@ TEST(ResumeRun, RemovesWhatACrashLeft) {
   const std::vector<std::string> left{"run/weights/step-9.gguf", "run/weights/.toy-0123456789abcdef.tmp",
                                       "run/state/step-9.gguf"};
   for (const std::string& file : left) testing::write_bytes(scratch / file, "half");
-  const std::vector<std::string> own{"run/weights/best.gguf", "run/weights/step-x.gguf", "run/state/notes.json"};
+  const std::vector<std::string> own{"run/weights/best.gguf", "run/weights/step-x.gguf", "run/state/notes.json",
+                                     "run/step-3.gguf"};
   for (const std::string& file : own) testing::write_bytes(scratch / file, "of the user");
   (void)toy::Run::resume(scratch / "run", device);
   for (const std::string& file : left) EXPECT_FALSE(fs::exists(scratch / file)) << file;

@@ -233,15 +233,20 @@ std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {
 }
 
 void tidy_checkpoints(const fs::path& run, std::int64_t newest) {
-  const std::vector<std::int64_t> steps = checkpoint_steps(run);
   std::error_code ignored;
   for (const char* part : {"", "data", "weights", "state"}) {
     for (const fs::path& file : files_in(run / part)) {
+      if (is_temporary(file)) fs::remove(file, ignored);
+    }
+  }
+  const std::vector<std::int64_t> steps = checkpoint_steps(run);
+  for (const char* part : {"weights", "state"}) {
+    for (const fs::path& file : files_in(run / part)) {
       const auto step = step_of(file);
-      const bool leftover = step && std::ranges::find(steps, *step) == steps.end();
-      if (is_temporary(file) || leftover) {
+      if (!step) continue;
+      if (std::ranges::find(steps, *step) == steps.end()) {
         fs::remove(file, ignored);
-      } else if (step && *step > newest) {
+      } else if (*step > newest) {
         fs::rename(file, file.string() + ".damaged", ignored);
       }
     }
