@@ -115,9 +115,15 @@ struct LinearBackwardArgsOf {
 };
 using LinearBackwardArgs = LinearBackwardArgsOf<float>;
 
+/// Whether dW = dy^T x is summed over two halves of the rows, which are added at the end: a thread then reads the rows
+/// that it wrote itself. By the shape alone, as it changes bytes; N outputs in all.
+constexpr bool sums_in_halves(std::int64_t T, std::int64_t K, std::int64_t N) {
+  return T * (N + K) >= 4 * N * K && T >= 64;
+}
+
 /// Numbers that the kernel wants beside x [T, K], for weights of N outputs in all.
 constexpr std::int64_t linear_backward_scratch(std::int64_t T, std::int64_t K, std::int64_t N) {
-  return linear_panels(K, T) + linear_panels(K, N);
+  return linear_panels(K, T) + linear_panels(K, N) + (sums_in_halves(T, K, N) ? N * (K + 1) : 0);
 }
 
 template <class Number>

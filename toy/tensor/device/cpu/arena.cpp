@@ -20,13 +20,13 @@ std::int64_t physical_bytes() {
 
 }  // namespace
 
-Arena::Arena(bool huge_pages) {
+Arena::Arena() {
   // A system that does not let us reserve so much gives less; with none, malloc serves.
   for (std::int64_t bytes = std::max<std::int64_t>(physical_bytes(), 1 << 30); bytes >= (1 << 28); bytes /= 2) {
     void* p = mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) continue;
-    if (huge_pages) madvise(p, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);
+    madvise(p, static_cast<std::size_t>(bytes), MADV_HUGEPAGE);
     base_ = static_cast<std::byte*>(p);
     size_ = bytes;
     free_.emplace(0, bytes);
@@ -42,14 +42,15 @@ std::byte* Arena::take(std::int64_t bytes) {
   if (bytes == 0) return nullptr;
   const std::int64_t rounded = (bytes + alignment - 1) / alignment * alignment;
   const std::lock_guard lock(mutex_);
-  auto best = free_.end();
-  for (auto it = free_.begin(); it != free_.end(); ++it) {
-    if (it->second >= rounded && (best == free_.end() || it->second < best->second)) best = it;
+  std::int64_t offset = -1;
+  if (const auto same = set_aside_.find(rounded); same != set_aside_.end()) {
+    offset = same->second.back();
+    same->second.pop_back();
+    if (same->second.empty()) set_aside_.erase(same);
+  } else {
+    offset = carve(rounded);
   }
-  if (best != free_.end()) {
-    const auto [offset, available] = *best;
-    free_.erase(best);
-    if (available > rounded) free_.emplace(offset + rounded, available - rounded);
+  if (offset >= 0) {
     taken_.emplace(offset, rounded);
     touched_ = std::max(touched_, offset + rounded);
     step_touched_ = std::max(step_touched_, offset + rounded);
@@ -61,16 +62,28 @@ std::byte* Arena::take(std::int64_t bytes) {
   return static_cast<std::byte*>(p);
 }
 
-void Arena::give_back(std::byte* p) {
-  if (p == nullptr) return;
-  if (!inside(p)) {
-    std::free(p);  // NOLINT(cppcoreguidelines-owning-memory,cppcoreguidelines-no-malloc): from aligned_alloc
-    return;
+std::int64_t Arena::carve(std::int64_t bytes) {
+  const auto best_fit = [&] {
+    auto best = free_.end();
+    for (auto it = free_.begin(); it != free_.end(); ++it) {
+      if (it->second >= bytes && (best == free_.end() || it->second < best->second)) best = it;
+    }
+    return best;
+  };
+  auto best = best_fit();
+  const bool untouched = best == free_.end() || best->first + best->second == size_;
+  if (untouched && !set_aside_.empty()) {
+    merge_all();
+    best = best_fit();
   }
-  const std::lock_guard lock(mutex_);
-  const auto taken = taken_.find(p - base_);
-  std::int64_t offset = taken->first, bytes = taken->second;
-  taken_.erase(taken);
+  if (best == free_.end()) return -1;
+  const auto [offset, available] = *best;
+  free_.erase(best);
+  if (available > bytes) free_.emplace(offset + bytes, available - bytes);
+  return offset;
+}
+
+void Arena::merge(std::int64_t offset, std::int64_t bytes) {
   auto next = free_.lower_bound(offset);
   if (next != free_.end() && offset + bytes == next->first) {
     bytes += next->second;
@@ -86,8 +99,38 @@ void Arena::give_back(std::byte* p) {
   free_.emplace_hint(next, offset, bytes);
 }
 
+void Arena::merge_all() {
+  for (const auto& [size, offsets] : set_aside_) {
+    for (const std::int64_t offset : offsets) merge(offset, size);
+  }
+  set_aside_.clear();
+}
+
+void Arena::give_back(std::byte* p) {
+  if (p == nullptr) return;
+  if (!inside(p)) {
+    std::free(p);  // NOLINT(cppcoreguidelines-owning-memory,cppcoreguidelines-no-malloc): from aligned_alloc
+    return;
+  }
+  const std::lock_guard lock(mutex_);
+  const auto taken = taken_.find(p - base_);
+  const auto [offset, bytes] = *taken;
+  taken_.erase(taken);
+  if (same_size_first_) {
+    set_aside_[bytes].push_back(offset);
+  } else {
+    merge(offset, bytes);
+  }
+}
+
+void Arena::same_size_first(bool on) {
+  const std::lock_guard lock(mutex_);
+  same_size_first_ = on;
+}
+
 void Arena::begin_step() {
   const std::lock_guard lock(mutex_);
+  merge_all();  // each step then lies as the one before
   step_touched_ = taken_.empty() ? 0 : taken_.rbegin()->first + taken_.rbegin()->second;
 }
 

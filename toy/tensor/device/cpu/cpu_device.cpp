@@ -61,8 +61,8 @@ int physical_cores() {
 
 CpuDevice::CpuDevice(const CpuOptions& options)
     : level_(&find_level(options.simd_level)),
-      activations_(std::make_shared<cpu::Arena>(false)),
-      kept_(std::make_shared<cpu::Arena>(true)) {
+      activations_(std::make_shared<cpu::Arena>()),
+      kept_(std::make_shared<cpu::Arena>()) {
   set_threads(options.threads == 0 ? physical_cores() : options.threads);
   cpu::add_ref_kernels(kernels_);  // a level replaces those it has faster
   level_->add_kernels(kernels_);
@@ -84,6 +84,7 @@ std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& aren
 }
 
 std::shared_ptr<Storage> CpuDevice::allocate(std::int64_t bytes, Lifetime lifetime) {
+  activations_->same_size_first(tape() != nullptr);
   return take(lifetime == Lifetime::step ? activations_ : kept_, bytes);
 }
 

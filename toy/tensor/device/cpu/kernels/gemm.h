@@ -170,30 +170,44 @@ struct PackedTile {
   const float* bias;  // or null
 };
 
-/// c [R][V * lanes] = a b + bias, or c + a b + bias. Row r of a lies a_m further.
+/// c [R][V * lanes] = a b + bias, or c + a b + bias. Row r of a lies a_m further. The compiler is asked to unroll, or
+/// it keeps the sums in memory before and after the loop.
 template <class Cell, int R, int a_m, int V>
 void multiply_packed(const PackedTile& t) {
   vf sum[R][V];
+#pragma GCC unroll 12
   for (int r = 0; r < R; ++r) {
     for (int v = 0; v < V; ++v) {
-      float* c = t.c + r * t.c_m + v * lanes;
-      if (!t.add) __builtin_prefetch(c, 1);  // it is there when the sums are
-      sum[r][v] = t.add ? load(c) : vf{};
+      __builtin_prefetch(t.c + r * t.c_m + v * lanes, 1);  // it is there when the sums are
+      sum[r][v] = vf{};
     }
   }
   const float *a = t.a, *b = t.b;
   for (std::int64_t k = 0; k < t.cells; ++k, a += t.a_k, b += t.b_k) {
     vf w[V];
     for (int v = 0; v < V; ++v) w[v] = load(b + v * lanes);
+#pragma GCC unroll 12
     for (int r = 0; r < R; ++r) {
       const vf x = broadcast_cell(a + r * a_m);
       for (int v = 0; v < V; ++v) sum[r][v] = Cell::multiply(sum[r][v], w[v], x);
     }
   }
-  for (int r = 0; r < R; ++r) {
+  if (t.bias != nullptr) {
     for (int v = 0; v < V; ++v) {
-      store(t.c + r * t.c_m + v * lanes, t.bias == nullptr ? sum[r][v] : sum[r][v] + load(t.bias + v * lanes));
+      const vf bias = load(t.bias + v * lanes);
+#pragma GCC unroll 12
+      for (int r = 0; r < R; ++r) sum[r][v] = sum[r][v] + bias;
     }
+  }
+  if (t.add) {
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) sum[r][v] = load(t.c + r * t.c_m + v * lanes) + sum[r][v];
+    }
+  }
+#pragma GCC unroll 12
+  for (int r = 0; r < R; ++r) {
+    for (int v = 0; v < V; ++v) store(t.c + r * t.c_m + v * lanes, sum[r][v]);
   }
 }
 
@@ -338,46 +352,50 @@ void multiply_piece(const Chain& chain, std::int64_t i) {
 }
 
 /// Several chains in one region: first all panels of b are packed (once where products share them), then the pieces of
-/// chains [0, first) by the threads that have their rows, and of the others by whoever comes; then `others(i)`.
+/// chains [0, first) by the threads that have their rows. The other chains come in `parts` equal lots, each followed by
+/// `others` of its own: others(lot, i). When all is done, finish(i) for i < finishes.
 struct ProductPlan {
-  static constexpr int most = 9;
+  static constexpr int most = 12;
   Product products[most];
   Chain chains[most];
-  int product_count = 0, chain_count = 0, first = 0;
-  const Product* packed[most];  // products whose b is packed
+  int product_count = 0, chain_count = 0, first = 0, parts = 1;
+  const Product* packed[most];  // products whose b is packed, in the order of the threads that need it
   int packed_count = 0;
   std::int64_t operations = 0;
 };
 
-/// Has b of a product packed into `memory`, which moves on, unless it is there already.
-inline void pack_later(ProductPlan& plan, Product& p, float*& memory, bool packed = false) {
+/// Gives b of a product `memory` for its panels, which moves on.
+inline void place_panels(Product& p, float*& memory) {
   p.panels = memory;
   memory += p.panel_count() * panel_width * p.K;  // enough for any cells
-  if (packed) return;
-  plan.packed[plan.packed_count++] = &p;
 }
 
+/// Has b of a product packed.
+inline void pack_later(ProductPlan& plan, const Product& p) { plan.packed[plan.packed_count++] = &p; }
+
 inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t count, bool share_a,
-                      std::int64_t threads) {
+                      std::int64_t pieces) {
   Chain& chain = plan.chains[plan.chain_count++] = {products, count, share_a};
-  cut(chain, threads == 1 ? 1 : 2 * threads);
+  cut(chain, pieces);
   for (std::int64_t i = 0; i < count; ++i) plan.operations += products[i].M * products[i].N * products[i].K;
 }
 
-template <class Cell, class Others>
-void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others) {
-  std::int64_t panels = 0, own = 0, rest = other_count;
+/// Into how many pieces a product is cut for so many threads.
+inline std::int64_t pieces_for(std::int64_t threads) { return threads == 1 ? 1 : 2 * threads; }
+
+template <class Cell, class Others, class Finish>
+void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others,
+              std::int64_t finishes, const Finish& finish) {
+  std::int64_t panels = 0, own = 0, rest = 0;
   for (int i = 0; i < plan.packed_count; ++i) panels += plan.packed[i]->panel_count();
   for (int c = 0; c < plan.chain_count; ++c) (c < plan.first ? own : rest) += plan.chains[c].pieces();
-  Pieces packing(panels, threads), first(own, threads), last(rest, threads);
-  const auto multiply = [&](int c, std::int64_t i) {
+  const std::int64_t lot = rest / plan.parts + other_count;  // pieces
+  Pieces packing(panels, threads), first(own, threads), last(lot * plan.parts, threads), end(finishes, threads);
+  const auto multiply = [&](int c, std::int64_t& i) {
     for (; c < plan.chain_count && i >= plan.chains[c].pieces(); ++c) i -= plan.chains[c].pieces();
-    if (c < plan.chain_count) {
-      multiply_piece<Cell>(plan.chains[c], i);
-    } else {
-      others(i);
-    }
+    if (c < plan.chain_count) multiply_piece<Cell>(plan.chains[c], i);
   };
+  const int chains = (plan.chain_count - plan.first) / plan.parts;  // of a lot
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     packing.work([&](std::int64_t i) {
@@ -387,17 +405,36 @@ void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, co
     });
 #pragma omp barrier
     first.work([&](std::int64_t i) { multiply(0, i); });
-    last.work([&](std::int64_t i) { multiply(plan.first, i); });
+    last.work([&](std::int64_t i) {
+      const std::int64_t part = i / lot;
+      i %= lot;
+      if (i >= lot - other_count) return others(part, i - (lot - other_count));
+      multiply(plan.first + static_cast<int>(part) * chains, i);
+    });
+    if (finishes > 0) {
+#pragma omp barrier
+      end.work(finish);
+    }
   }
 }
 
 /// The same in the precision asked for.
-template <class Others>
-void run_plan(const ProductPlan& plan, Precision precision, int threads, std::int64_t other_count,
-              const Others& others) {
-  if (precision == Precision::f32) return run_plan<Singles>(plan, threads, other_count, others);
-  if (has_dot_pairs()) return run_plan<FastPairs>(plan, threads, other_count, others);
-  run_plan<Pairs>(plan, threads, other_count, others);
+template <class Others, class Finish>
+void run_plan(const ProductPlan& plan, Precision precision, int threads, std::int64_t other_count, const Others& others,
+              std::int64_t finishes, const Finish& finish) {
+  if (precision == Precision::f32) {
+    run_plan<Singles>(plan, threads, other_count, others, finishes, finish);
+  } else if (has_dot_pairs()) {
+    run_plan<FastPairs>(plan, threads, other_count, others, finishes, finish);
+  } else {
+    run_plan<Pairs>(plan, threads, other_count, others, finishes, finish);
+  }
+}
+
+/// The same with products alone.
+inline void run_plan(const ProductPlan& plan, Precision precision, int threads) {
+  run_plan(
+      plan, precision, threads, 0, [](std::int64_t, std::int64_t) {}, 0, [](std::int64_t) {});
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

@@ -28,58 +28,129 @@ inline void sum_columns(const float* x, std::int64_t stride, std::int64_t T, Ran
   }
 }
 
-inline constexpr std::int64_t bias_piece = 64;  // columns
+/// y += x
+inline void add_few(float* y, const float* x, std::int64_t n) {
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) store(y + i, load(y + i) + load(x + i));
+  if (i < n) store_part(y + i, load_part(y + i, n - i) + load_part(x + i, n - i), n - i);
+}
 
-/// dx = sum of dy_i W_i as one chain; then a chain for each dW_i, which share x as b.
-inline void plan(const LinearBackwardArgs& a, std::int64_t threads, ProductPlan& plan) {
+/// The rows of x and dy, in one part or in two.
+struct RowParts {
+  Range range[2];
+  int count;
+};
+
+inline RowParts row_parts(const LinearBackwardArgs& a) {
+  std::int64_t N = 0;
+  for (int i = 0; i < a.count; ++i) N += a.outputs.data()[i].N;
+  if (!sums_in_halves(a.T, a.K, N)) return {{{0, a.T}, {}}, 1};
+  const std::int64_t middle = a.T / 2 / 12 * 12;  // whole tiles on every level
+  return {{{0, middle}, {middle, a.T}}, 2};
+}
+
+/// Where the second part's sums of an output go: dW [N, K], and db [N] behind it.
+struct SecondPart {
+  float* sums[LinearArgs::max_weights] = {};
+};
+
+/// dx = sum of dy_i W_i as one chain; then for each part of the rows a chain for each dW_i, which share x as b.
+inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t threads, ProductPlan& plan,
+                 SecondPart& second) {
   const LinearBackwardArgs::Output* outputs = a.outputs.data();
   float* memory = a.scratch;
-  Product* const sum = plan.products;
   for (int i = 0; i < a.count && a.dx != nullptr; ++i) {
     const auto& out = outputs[i];
     Product& p =
         plan.products[plan.product_count++] = {out.dy, out.N, 1, out.weight, a.K, 1, a.dx, a.K, a.T, a.K, out.N};
     p.add = i > 0;
-    pack_later(plan, p, memory, a.packed);
+    place_panels(p, memory);
   }
-  if (plan.product_count > 0) add_chain(plan, sum, plan.product_count, false, threads);
+  const int maps = plan.product_count;
+  if (maps > 0) add_chain(plan, plan.products, maps, false, pieces_for(threads));
   plan.first = plan.chain_count;
-  float* x_panels = nullptr;
-  for (int i = 0; i < a.count; ++i) {
-    const auto& out = outputs[i];
-    if (out.dW == nullptr) continue;
-    Product& p = plan.products[plan.product_count++] = {out.dy, 1, out.N, a.x, a.K, 1, out.dW, a.K, out.N, a.K, a.T};
-    p.add = out.add_dW;
-    if (x_panels == nullptr) {
-      pack_later(plan, p, memory);
-      x_panels = p.panels;
+  plan.parts = rows.count;
+  const Product* b[2] = {};  // whose panels of x the others share
+  float* panels = memory;
+  float* sums = memory + linear_panels(a.K, a.T);
+  for (int part = 0; part < rows.count; ++part) {
+    const std::int64_t begin = rows.range[part].begin, T = rows.range[part].end - begin;
+    for (int i = 0; i < a.count; ++i) {
+      const auto& out = outputs[i];
+      if (part == 1) second.sums[i] = sums;
+      if (part == 1) sums += out.N * (a.K + 1);
+      if (out.dW == nullptr) continue;
+      Product& p = plan.products[plan.product_count++] = {out.dy + begin * out.N,
+                                                          1,
+                                                          out.N,
+                                                          a.x + begin * a.K,
+                                                          a.K,
+                                                          1,
+                                                          part == 0 ? out.dW : second.sums[i],
+                                                          a.K,
+                                                          out.N,
+                                                          a.K,
+                                                          T};
+      p.add = part == 0 && out.add_dW;
+      if (b[part] == nullptr) place_panels(p, panels);
+      if (b[part] == nullptr) b[part] = &p;
+      p.panels = b[part]->panels;
+      add_chain(plan, &p, 1, false, rows.count == 2 ? threads : pieces_for(threads));
     }
-    p.panels = x_panels;
-    add_chain(plan, &p, 1, false, threads);
   }
+  // The first thread packs the first part of x and the first half of the weights.
+  if (b[0] != nullptr) pack_later(plan, *b[0]);
+  for (int i = 0; i < maps && !a.packed; ++i) pack_later(plan, plan.products[i]);
+  if (b[1] != nullptr) pack_later(plan, *b[1]);
 }
 
-/// Columns [begin, begin + bias_piece) of the biases, one after the other.
-inline void sum_bias_piece(const LinearBackwardArgs& a, std::int64_t begin) {
+inline constexpr std::int64_t bias_piece = 64;  // columns
+inline constexpr std::int64_t sum_piece = 16;   // rows of dW
+
+/// f(output i, rows [begin, end) of its N) for the piece [begin, begin + size) of all outputs one after the other.
+template <class F>
+void each_output(const LinearBackwardArgs& a, std::int64_t begin, std::int64_t size, const F& f) {
   std::int64_t first = 0;
   for (int i = 0; i < a.count; ++i) {
-    const auto& out = a.outputs.data()[i];
-    if (out.db == nullptr) continue;
-    const Range columns{max(begin - first, 0), min(begin + bias_piece - first, out.N)};
-    if (columns.begin < columns.end) sum_columns(out.dy, out.N, a.T, columns, out.db, out.add_db);
-    first += out.N;
+    const std::int64_t N = a.outputs.data()[i].N;
+    const Range here{max(begin - first, 0), min(begin + size - first, N)};
+    if (here.begin < here.end) f(i, here);
+    first += N;
   }
 }
 
 inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
+  const RowParts rows = row_parts(a);
   ProductPlan work;
-  plan(a, team.threads, work);
+  SecondPart second;
+  plan(a, rows, team.threads, work, second);
   if (a.dx != nullptr && a.count == 0) __builtin_memset(a.dx, 0, static_cast<std::size_t>(4 * a.T * a.K));
-  std::int64_t bias_columns = 0;
-  for (int i = 0; i < a.count; ++i) bias_columns += a.outputs.data()[i].db != nullptr ? a.outputs.data()[i].N : 0;
+  std::int64_t columns = 0;
+  bool biases = false;
+  for (int i = 0; i < a.count; ++i) {
+    columns += a.outputs.data()[i].N;
+    biases = biases || a.outputs.data()[i].db != nullptr;
+  }
+  const auto sum_bias = [&](std::int64_t part, std::int64_t piece) {
+    each_output(a, piece * bias_piece, bias_piece, [&](int i, Range here) {
+      const auto& out = a.outputs.data()[i];
+      const Range range = rows.range[part];
+      if (out.db == nullptr) return;
+      sum_columns(out.dy + range.begin * out.N, out.N, range.end - range.begin, here,
+                  part == 0 ? out.db : second.sums[i] + out.N * a.K, part == 0 && out.add_db);
+    });
+  };
+  const auto add_second = [&](std::int64_t piece) {
+    each_output(a, piece * sum_piece, sum_piece, [&](int i, Range here) {
+      const auto& out = a.outputs.data()[i];
+      const float* sums = second.sums[i];
+      if (out.dW != nullptr) add_few(out.dW + here.begin * a.K, sums + here.begin * a.K, (here.end - here.begin) * a.K);
+      if (out.db != nullptr) add_few(out.db + here.begin, sums + out.N * a.K + here.begin, here.end - here.begin);
+    });
+  };
   const int threads = work.operations < 1 << 18 ? 1 : team.threads;
-  run_plan(work, a.precision, threads, (bias_columns + bias_piece - 1) / bias_piece,
-           [&](std::int64_t i) { sum_bias_piece(a, i * bias_piece); });
+  run_plan(work, a.precision, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
+           rows.count == 2 ? (columns + sum_piece - 1) / sum_piece : 0, add_second);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

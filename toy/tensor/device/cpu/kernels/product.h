@@ -231,12 +231,13 @@ inline void linear_rows(const LinearArgs& a, const Team& team) {
     Product& p = plan.products[plan.product_count++] = {
         a.x, a.K, 1, reinterpret_cast<const float*>(out.weight), 1, a.K, out.y, out.N, a.T, out.N, a.K};
     p.bias = out.bias;
-    pack_later(plan, p, memory, a.packed);
+    place_panels(p, memory);
+    if (!a.packed) pack_later(plan, p);
   }
   if (plan.product_count == 0) return;
-  add_chain(plan, plan.products, plan.product_count, true, team.threads);
+  add_chain(plan, plan.products, plan.product_count, true, pieces_for(team.threads));
   plan.first = 1;
-  run_plan(plan, a.precision, plan.operations < 1 << 18 ? 1 : team.threads, 0, [](std::int64_t) {});
+  run_plan(plan, a.precision, plan.operations < 1 << 18 ? 1 : team.threads);
 }
 
 inline void linear(const LinearArgs& a, const Team& team) {
