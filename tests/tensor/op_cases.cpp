@@ -186,16 +186,19 @@ void add_fused(std::vector<OpCase>& cases) {
                      [](Inputs x) { return linear(x[0], x[1], x[2]); },
                      [](Inputs x) { return matmul(x[0], transpose(x[1])) + x[2]; }});
   }
-  cases.push_back({"linear",
-                   {{9, 5}, {4, 5}, {3, 5}},
-                   [](Inputs x) {
-                     const Tensor none;
-                     const std::array<LinearWeight, 2> two{LinearWeight{&x[1], &none}, LinearWeight{&x[2], &none}};
-                     return concat(linear(x[0], two), 1);
-                   },
-                   [](Inputs x) {
-                     return concat(std::array{matmul(x[0], transpose(x[1])), matmul(x[0], transpose(x[2]))}, 1);
-                   }});
+  for (const std::int64_t T : {9, 131}) {
+    cases.push_back(
+        {"linear",
+         {{T, 5}, {4, 5}, {3, 5}, {3}},
+         [](Inputs x) {
+           const Tensor none;
+           const std::array<LinearWeight, 2> two{LinearWeight{&x[1], &none}, LinearWeight{&x[2], &x[3]}};
+           return concat(linear(x[0], two), 1);
+         },
+         [](Inputs x) {
+           return concat(std::array{matmul(x[0], transpose(x[1])), matmul(x[0], transpose(x[2])) + x[3]}, 1);
+         }});
+  }
   cases.push_back(rope_case(Pairing::interleaved));
   cases.push_back(rope_case(Pairing::halves));
   cases.push_back(attention_case({2, 2, 4, {{0, 5, 0}}}));

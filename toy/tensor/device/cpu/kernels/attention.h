@@ -64,10 +64,10 @@ struct Floats {
   vf at(std::int64_t row, std::int64_t i) const { return load(p + row * stride + i); }
 };
 
-/// s [rows][64] = q . keys, element by element of d in order. keys [d][64].
+/// s [rows][64] = q . keys for the first `positions`, element by element of d in order. keys [d][64].
 template <int R, class Numbers>
-void scores_tile(const float* const* q, const Numbers& keys, std::int64_t d, float* s) {
-  for (std::int64_t j = 0; j < block; j += 2 * lanes) {
+void scores_tile(const float* const* q, const Numbers& keys, std::int64_t d, std::int64_t positions, float* s) {
+  for (std::int64_t j = 0; j < positions; j += 2 * lanes) {
     vf sum[R][2] = {};
     for (std::int64_t i = 0; i < d; ++i) {
       const vf k0 = keys.at(i, j), k1 = keys.at(i, j + lanes);
@@ -132,11 +132,11 @@ inline vf first_lanes(std::int64_t n, vf inside, vf outside) {
   return index < broadcast(static_cast<float>(n)) ? inside : outside;
 }
 
-/// Scales the scores s [64] of one row; those from `seen` on become -infinity. Returns the largest.
-inline float scale_scores(float* s, std::int64_t seen, float scale) {
+/// Scales the scores s [positions] of one row; those from `seen` on become -infinity. Returns the largest.
+inline float scale_scores(float* s, std::int64_t seen, std::int64_t positions, float scale) {
   const vf lowest = broadcast(-__builtin_inff());
   vf highest = lowest;
-  for (std::int64_t j = 0; j < block; j += lanes) {
+  for (std::int64_t j = 0; j < positions; j += lanes) {
     vf x = load(s + j) * broadcast(scale);
     if (j + lanes > seen) x = first_lanes(seen - j, x, lowest);
     store(s + j, x);
@@ -145,10 +145,10 @@ inline float scale_scores(float* s, std::int64_t seen, float scale) {
   return largest(highest);
 }
 
-/// s [64] <- e^(s - top), 0 from `seen` on. Returns their sum.
-inline float weigh_scores(float* s, std::int64_t seen, float top) {
+/// s [positions] <- e^(s - top), 0 from `seen` on. Returns their sum.
+inline float weigh_scores(float* s, std::int64_t seen, std::int64_t positions, float top) {
   vf sums = {};
-  for (std::int64_t j = 0; j < block; j += lanes) {
+  for (std::int64_t j = 0; j < positions; j += lanes) {
     vf p = exp(load(s + j) - broadcast(top));
     if (j + lanes > seen) p = first_lanes(seen - j, p, vf{});
     store(s + j, p);
@@ -163,17 +163,19 @@ struct Running {
   float keep[most_rows];                   // factor for what was summed before the last block
 };
 
-/// One block more: s [rows][64] becomes weights. seen(row): how many positions of the block the row sees.
-template <class Seen>
-void softmax_step(float* s, std::int64_t rows, float scale, bool first, const Seen& seen, Running& run) {
+/// One block more: s [rows][64] becomes weights. seen(row): how many positions of the block the row sees; needed(row):
+/// how many its tile computes.
+template <class Seen, class Needed>
+void softmax_step(float* s, std::int64_t rows, float scale, bool first, const Seen& seen, const Needed& needed,
+                  Running& run) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    const float before = run.top[r], peak = scale_scores(s + r * block, seen(r), scale);
+    const float before = run.top[r], peak = scale_scores(s + r * block, seen(r), needed(r), scale);
     run.top[r] = first || peak > before ? peak : before;
     run.keep[r] = first ? 0.0f : before - run.top[r];
   }
   for (std::int64_t r = 0; r < rows && !first; r += lanes) store(run.keep + r, exp(load(run.keep + r)));
   for (std::int64_t r = 0; r < rows; ++r) {
-    run.total[r] = run.total[r] * run.keep[r] + weigh_scores(s + r * block, seen(r), run.top[r]);
+    run.total[r] = run.total[r] * run.keep[r] + weigh_scores(s + r * block, seen(r), needed(r), run.top[r]);
   }
 }
 
@@ -192,10 +194,16 @@ struct BlockRows {
 template <class Numbers, class Seen>
 void attention_block(const BlockRows& b, const Numbers& keys, const Numbers& values, float scale, bool first,
                      const Seen& seen, Running& run) {
-  for_row_tiles(b.rows, [&]<int R>(std::int64_t r) { scores_tile<R>(b.q + r, keys, b.d, b.p + r * block); });
-  softmax_step(b.p, b.rows, scale, first, seen, run);
+  std::int64_t needed[most_rows];  // positions that any row of the tile sees; weights beyond would be 0
   for_row_tiles(b.rows, [&]<int R>(std::int64_t r) {
-    values_tile<R>(b.p + r * block, values, b.positions, run.keep + r, b.o + r * values.stride);
+    const std::int64_t positions = max(0, min(b.positions, seen(r + R - 1)));
+    for (int i = 0; i < R; ++i) needed[r + i] = positions;
+    scores_tile<R>(b.q + r, keys, b.d, positions, b.p + r * block);
+  });
+  softmax_step(
+      b.p, b.rows, scale, first, seen, [&](std::int64_t r) { return needed[r]; }, run);
+  for_row_tiles(b.rows, [&]<int R>(std::int64_t r) {
+    values_tile<R>(b.p + r * block, values, needed[r], run.keep + r, b.o + r * values.stride);
   });
 }
 

@@ -72,7 +72,8 @@ inline float dot(const float* x, const float* y, std::int64_t n) {
   return sum(s);
 }
 
-/// p <- e^(scale s - largest) / sum where the row sees the position, else 0; ds <- p (dp - delta) scale.
+/// p <- e^(scale s - largest) / sum where the row sees the position, else 0; ds <- p (dp - delta) scale. s and dp are
+/// there for the first `positions`.
 inline void weigh_row(const AttentionBackwardArgs& a, const float* softmax, std::int64_t seen, std::int64_t positions,
                       float delta, float* p, float* ds) {
   const vf scale = broadcast(a.scale), top = broadcast(softmax[0]), part_of_sum = broadcast(1.0f / softmax[1]);
@@ -82,6 +83,10 @@ inline void weigh_row(const AttentionBackwardArgs& a, const float* softmax, std:
     store(p + j, weight);
     store(ds + j, weight * (load(ds + j) - broadcast(delta)) * scale);
   }
+  for (std::int64_t j = positions; j < block; j += lanes) {
+    store(p + j, vf{});
+    store(ds + j, vf{});
+  }
 }
 
 /// The query rows of tokens [t0, t0 + tokens) against the loaded block of keys, which begins at `first`.
@@ -89,7 +94,6 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
                           std::int64_t heads, std::int64_t first) {
   const AttentionBackwardArgs& a = h.a;
   const std::int64_t d = a.d, pad = h.pad, rows = tokens * heads, positions = min(block, t0 + tokens - first);
-  const std::int64_t wide = (positions + panel_width - 1) / panel_width * panel_width;
   for (std::int64_t t = 0; t < tokens; ++t) {
     const std::int64_t from = h.q_row(t0 + t, h0), r = t * heads;
     copy_padded(a.q + from, d, heads, d, h.q + r * pad, pad);
@@ -99,16 +103,27 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
   }
   turn(h.q, pad, rows, d, h.q_turned, most_rows);
   turn(h.dy, pad, rows, d, h.dy_turned, most_rows);
-  multiply_small<1>(h.q_turned, most_rows, h.keys_turned, block, rows, wide, d, h.p, block, false);
-  multiply_small<1>(h.dy_turned, most_rows, h.values_turned, block, rows, wide, d, h.ds, block, false);
-  for (std::int64_t r = 0; r < rows; ++r) {
-    const std::int64_t t = t0 + r / heads;
-    const float* softmax = a.softmax + h.q_row(t, h0 + r % heads) / d * 2;
-    weigh_row(a, softmax, t + 1 - first, wide, h.delta[r], h.p + r * block, h.ds + r * block);
+  // Row r sees the positions below seen(r): what lies beyond is 0 and left out, tile by tile.
+  const auto seen = [&](std::int64_t r) { return t0 + r / heads + 1 - first; };
+  for (std::int64_t r = 0; r < rows; r += tile_height) {
+    const std::int64_t R = min(tile_height, rows - r), here = min(positions, seen(r + R - 1));
+    const std::int64_t wide = (here + panel_width - 1) / panel_width * panel_width;
+    float *p = h.p + r * block, *ds = h.ds + r * block;
+    multiply_small<1>(h.q_turned + r, most_rows, h.keys_turned, block, R, wide, d, p, block, false);
+    multiply_small<1>(h.dy_turned + r, most_rows, h.values_turned, block, R, wide, d, ds, block, false);
+    for (std::int64_t i = 0; i < R; ++i) {
+      const std::int64_t row = r + i;
+      const float* softmax = a.softmax + h.q_row(t0 + row / heads, h0 + row % heads) / d * 2;
+      weigh_row(a, softmax, seen(row), wide, h.delta[row], p + i * block, ds + i * block);
+    }
+    multiply_small<static_cast<int>(block)>(ds, 1, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);
   }
-  multiply_small<1>(h.p, block, h.dy, pad, positions, pad, rows, h.dv, pad, true);
-  multiply_small<1>(h.ds, block, h.q, pad, positions, pad, rows, h.dk, pad, true);
-  multiply_small<static_cast<int>(block)>(h.ds, 1, h.keys, pad, rows, pad, positions, h.dq, pad, first > 0);
+  for (std::int64_t j = 0; j < positions; j += tile_height) {
+    const std::int64_t n = min(tile_height, positions - j),
+                       r = max(0, (first + j - t0) * heads);  // the first that sees j
+    multiply_small<1>(h.p + r * block + j, block, h.dy + r * pad, pad, n, pad, rows - r, h.dv + j * pad, pad, true);
+    multiply_small<1>(h.ds + r * block + j, block, h.q + r * pad, pad, n, pad, rows - r, h.dk + j * pad, pad, true);
+  }
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (std::int64_t i = 0; i < heads; ++i) {
       copy_few(a.dq + h.q_row(t0 + t, h0 + i), h.dq + (t * heads + i) * pad, d);

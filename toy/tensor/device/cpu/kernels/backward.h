@@ -33,13 +33,12 @@ inline void swiglu_backward(const SwigluBackwardArgs& a, const Team& team) {
   });
 }
 
+/// With s = 1 / (1 + e^(-2 u)), the slope is s + x s (1 - s) 2 u'.
 inline void gelu_backward(const GeluBackwardArgs& a, const Team& team) {
-  const vf c = broadcast(0.7978845608028654f), cube = broadcast(0.044715f), one = broadcast(1.0f);
+  const vf linear = broadcast(gelu_linear), cubic = broadcast(3 * gelu_cubic), one = broadcast(1.0f);
   for_vectors(a.n, team, [&](std::int64_t i, std::int64_t n) {
-    const vf x = load_n(a.x + i, n), squares = x * x;
-    const vf h = tanh(c * x * fma(cube, squares, one));
-    const vf inner = c * fma(broadcast(3 * 0.044715f), squares, one);
-    const vf slope = broadcast(0.5f) * ((one + h) + x * (one - h * h) * inner);
+    const vf x = load_n(a.x + i, n), squares = x * x, s = one / (one + gelu_power(x, squares));
+    const vf slope = s - x * s * (one - s) * fma(cubic, squares, linear);
     store_n(a.dx + i, load_n(a.dy + i, n) * slope, n);
   });
 }

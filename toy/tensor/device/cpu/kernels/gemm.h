@@ -51,6 +51,9 @@ std::int64_t cells_of(std::int64_t K) {
 inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;  // rows of c whose sums stay in registers
 inline constexpr std::int64_t block_height = 16 * tile_height;   // rows of a that are packed together
 inline constexpr std::int64_t block_depth = 512;                 // cells of k that are packed together
+/// Cells from a row of a to the next, for so many cells of k; rows begin in different sets of the cache.
+inline constexpr int short_rows = 128 + 16, long_rows = block_depth + 16;
+inline int row_stride(std::int64_t cells) { return cells <= 128 ? short_rows : long_rows; }
 
 /// to[c][r] = from[r][c] for 4 x 4 floats.
 inline void turn_quad(const float* from, std::int64_t from_stride, float* to, std::int64_t to_stride) {
@@ -136,14 +139,22 @@ void pack_across(const float* from, std::int64_t stride, std::int64_t n, std::in
   }
 }
 
-/// Rows `rows` and the cells `depth` of a as [cell][tile_height].
+/// The cells `depth` of the rows `rows` of a: as [row][row_stride] where k runs along rows, else as [cell][tile_height]
+/// for one tile.
 template <class Cell>
 void pack_a(const Product& p, Range rows, Range depth, float* to) {
   const std::int64_t k = depth.begin * Cell::per_cell, n = rows.end - rows.begin;
   const std::int64_t K = min(p.K, depth.end * Cell::per_cell) - k;
   const float* from = p.a + rows.begin * p.a_m + k * p.a_k;
-  if (p.a_m == 1) return pack_along<Cell, tile_height>(from, p.a_k, K, n, to);
-  pack_across<Cell>(from, p.a_m, n, K, to, tile_height);
+  if (p.a_k != 1) return pack_along<Cell, tile_height>(from, p.a_k, K, n, to);
+  const int stride = row_stride(depth.end - depth.begin);
+  for (std::int64_t r = 0; r < n; ++r, from += p.a_m, to += stride) {
+    if constexpr (Cell::per_cell == 1) {
+      copy_few(to, from, K);
+    } else {
+      pair_row<Cell>(from, K, to);
+    }
+  }
 }
 
 /// One panel of b; zeros beyond the last column.
@@ -248,7 +259,7 @@ void multiply_small(const float* a, std::int64_t a_k, const float* b, std::int64
 }
 
 /// One tile of a panel whose last columns do not exist: through a buffer, so that nothing is written beside c.
-template <class Cell>
+template <class Cell, int a_m>
 void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns) {
   float part[tile_height * panel_width] = {}, bias[panel_width] = {};
   const auto bytes = static_cast<std::size_t>(4 * columns);
@@ -259,35 +270,44 @@ void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns) {
   t.c = part;
   t.c_m = panel_width;
   t.bias = t.bias != nullptr ? bias : nullptr;
-  (columns <= lanes ? packed_tile<Cell, 1, 1>(rows) : packed_tile<Cell>(rows))(t);
+  (columns <= lanes ? packed_tile<Cell, a_m, 1>(rows) : packed_tile<Cell, a_m>(rows))(t);
   for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(c + r * c_m, part + r * panel_width, bytes);
 }
 
 /// Memory for rows of a.
 struct PackedBlock {
-  alignas(64) float cells[block_height * block_depth];
+  alignas(64) float cells[block_height * long_rows];
 };
 
-/// Rows of c, at most block_height, for some panels of packed b; one slice of k.
-template <class Cell>
+/// Rows of c, at most block_height, for some panels of packed b; one slice of k. a_m: how far rows of a lie apart.
+template <class Cell, int a_m>
 void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
   const std::int64_t cells = cells_of<Cell>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
+  const std::int64_t a_k = a_m == 1 ? tile_height : 1, row = a_m == 1 ? K : a_m;
   for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
     const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
     const float* b = p.panels + (panel * cells + depth.begin) * panel_width;
     const float* bias = p.bias != nullptr && depth.end == cells ? p.bias + n : nullptr;
     for (std::int64_t r = 0; r < M; r += tile_height) {
       const std::int64_t R = min(tile_height, M - r);
-      const PackedTile tile{
-          a.cells + r * K,          tile_height, b, panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
-          p.add || depth.begin > 0, bias};
+      const PackedTile tile{a.cells + r * row,        a_k, b, panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
+                            p.add || depth.begin > 0, bias};
       if (columns < panel_width) {
-        multiply_edge<Cell>(tile, R, columns);
+        multiply_edge<Cell, a_m>(tile, R, columns);
       } else {
-        packed_tile<Cell>(R)(tile);
+        packed_tile<Cell, a_m>(R)(tile);
       }
     }
   }
+}
+
+template <class Cell>
+void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+  if (p.a_k != 1) return multiply_slice<Cell, 1>(p, rows, panels, depth, a);
+  if (row_stride(depth.end - depth.begin) == long_rows) {
+    return multiply_slice<Cell, long_rows>(p, rows, panels, depth, a);
+  }
+  multiply_slice<Cell, short_rows>(p, rows, panels, depth, a);
 }
 
 /// f(slice of the cells of K), in order.
@@ -299,6 +319,7 @@ void for_slices(std::int64_t K, const F& f) {
 
 template <class Cell>
 void pack_block(const Product& p, Range rows, Range depth, PackedBlock& a) {
+  if (p.a_k == 1) return pack_a<Cell>(p, rows, depth, a.cells);
   const std::int64_t K = depth.end - depth.begin;
   for (std::int64_t r = rows.begin; r < rows.end; r += tile_height) {
     pack_a<Cell>(p, {r, min(rows.end, r + tile_height)}, depth, a.cells + (r - rows.begin) * K);

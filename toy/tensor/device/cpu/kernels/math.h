@@ -1,12 +1,9 @@
-// exp and tanh of a vector: our own, so that every build of a level gives the same bytes.
+// exp of a vector: our own, so that every build of a level gives the same bytes.
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/simd.h"
 
 namespace toy::cpu::TOY_LEVEL {
-
-inline vf max(vf a, vf b) { return a > b ? a : b; }
-inline vf min(vf a, vf b) { return a < b ? a : b; }
 
 /// e^x, relative error below 2e-7 for x in [-87, 88]; beyond it stays at the ends of that range. exp(0) is exactly 1,
 /// and e^NaN is NaN: of a NaN and a number, max and min take their second argument.
@@ -26,9 +23,6 @@ inline vf exp(vf x) {
   const vi power = (__builtin_convertvector(n, vi) + 127) << 23;
   return p * reinterpret_cast<vf>(power);
 }
-
-/// tanh(x) = 1 - 2 / (e^2x + 1).
-inline vf tanh(vf x) { return broadcast(1.0f) - broadcast(2.0f) / (exp(x + x) + broadcast(1.0f)); }
 
 /// x / (1 + e^-x)
 inline vf silu(vf x) { return x / (broadcast(1.0f) + exp(-x)); }

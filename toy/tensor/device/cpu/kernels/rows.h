@@ -37,11 +37,15 @@ inline void swiglu(const SwigluArgs& a, const Team& team) {
                [&](std::int64_t i, std::int64_t n) { return silu(load_n(a.g + i, n)) * load_n(a.u + i, n); });
 }
 
+/// e^(-2 u) for gelu's u = sqrt(2/pi) (x + 0.044715 x^3). As 1/2 (1 + tanh u) = 1 / (1 + e^(-2 u)), gelu is x / (1 +
+/// it).
+inline constexpr float gelu_linear = -1.5957691216057308f, gelu_cubic = gelu_linear * 0.044715f;
+inline vf gelu_power(vf x, vf squares) { return exp(x * fma(broadcast(gelu_cubic), squares, broadcast(gelu_linear))); }
+
 inline void gelu(const GeluArgs& a, const Team& team) {
   for_elements(a.n, a.y, team, [&](std::int64_t i, std::int64_t n) {
     const vf x = load_n(a.x + i, n);
-    const vf inner = x * fma(broadcast(0.044715f) * x, x, broadcast(1.0f));
-    return broadcast(0.5f) * x * (broadcast(1.0f) + tanh(broadcast(0.7978845608028654f) * inner));
+    return x / (broadcast(1.0f) + gelu_power(x, x * x));
   });
 }
 

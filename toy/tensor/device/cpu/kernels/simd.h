@@ -92,6 +92,26 @@ inline vf fma(vf a, vf b, vf c) {
 #endif
 }
 
+/// Per lane a > b ? a : b, and a < b ? a : b: b where one is NaN.
+inline vf max(vf a, vf b) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_max_ps(0xFFFF, a, b);
+#elif defined(__AVX2__)
+  return _mm256_max_ps(a, b);
+#else
+  return a > b ? a : b;
+#endif
+}
+inline vf min(vf a, vf b) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_min_ps(0xFFFF, a, b);
+#elif defined(__AVX2__)
+  return _mm256_min_ps(a, b);
+#else
+  return a < b ? a : b;
+#endif
+}
+
 /// Rounded correctly on every level.
 inline vf square_root(vf v) {
 #if defined(__AVX512F__)
