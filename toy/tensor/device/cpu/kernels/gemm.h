@@ -326,32 +326,60 @@ void pack_block(const Product& p, Range rows, Range depth, PackedBlock& a) {
   }
 }
 
-/// Products that follow each other piece by piece: they share c and add up in it, or share a (and M and K).
+/// Products that follow each other piece by piece: they share c and add up in it, or share a (and M and K). c is cut
+/// into shares of rows, these into blocks, and blocks into groups of columns.
 struct Chain {
   const Product* products;
   std::int64_t count;
   bool share_a;
-  std::int64_t blocks = 0, groups = 0;  // how c is cut: rows, and panels of columns
+  bool together = false;  // threads take pieces from each other
+  std::int64_t shares = 1, blocks = 0, groups = 0;
 
   std::int64_t tiles() const { return (products[0].M + tile_height - 1) / tile_height; }
   std::int64_t pieces() const { return blocks * groups; }
 };
 
-/// Cuts c into at least `pieces` pieces, if it is large enough: rows first, as a is packed for each piece. The cut
-/// changes no byte.
-inline void cut(Chain& chain, std::int64_t pieces) {
-  const std::int64_t least = (chain.products[0].M + block_height - 1) / block_height;
-  if (least == 0) return;
-  chain.blocks = min(chain.tiles(), max(least, pieces));
+/// f(tiles of a block) for the blocks of a chain, in order. Each takes half of what is left of its share, at most what
+/// is packed together: the last ones are small, so that threads end together.
+template <class F>
+void for_blocks(const Chain& chain, const F& f) {
+  for (std::int64_t s = 0; s < chain.shares; ++s) {
+    Range rest = part(chain.tiles(), s, chain.shares);
+    while (rest.begin < rest.end) {
+      const std::int64_t left = rest.end - rest.begin;
+      const std::int64_t taken = min(block_height / tile_height, chain.together ? (left + 1) / 2 : left);
+      f(Range{rest.begin, rest.begin + taken});
+      rest.begin += taken;
+    }
+  }
+}
+
+/// Cuts c for so many shares, if it is large enough: rows first, as a is packed for each piece. The cut changes no
+/// byte.
+inline void cut(Chain& chain, std::int64_t shares) {
+  chain.shares = max(1, min(chain.tiles(), shares));
+  chain.blocks = 0;
+  for_blocks(chain, [&](Range) { ++chain.blocks; });
+  if (chain.blocks == 0) return;
   const std::int64_t most = chain.share_a ? 1 : chain.products[0].panel_count();
+  const std::int64_t pieces = chain.together ? 2 * shares : 1;
   chain.groups = max(1, min(most, (pieces + chain.blocks - 1) / chain.blocks));
+}
+
+/// The tiles of block i.
+inline Range block_at(const Chain& chain, std::int64_t i) {
+  Range found{0, 0};
+  for_blocks(chain, [&](Range tiles) {
+    if (i-- == 0) found = tiles;
+  });
+  return found;
 }
 
 /// Piece i of a chain; all tiles but the last are whole.
 template <class Cell>
 void multiply_piece(const Chain& chain, std::int64_t i) {
   PackedBlock a;
-  const Range tiles = part(chain.tiles(), i / chain.groups, chain.blocks);
+  const Range tiles = block_at(chain, i / chain.groups);
   const Range rows{tiles.begin * tile_height, min(chain.products[0].M, tiles.end * tile_height)};
   const auto panels = [&](const Product& p) { return part(p.panel_count(), i % chain.groups, chain.groups); };
   if (chain.share_a) {
@@ -383,6 +411,7 @@ struct ProductPlan {
   const Product* packed[most];  // products whose b is packed, in the order of the threads that need it
   int packed_count = 0;
   std::int64_t operations = 0;
+  std::int64_t threads = 1;
 };
 
 /// Gives b of a product `memory` for its panels, which moves on.
@@ -395,14 +424,11 @@ inline void place_panels(Product& p, float*& memory) {
 inline void pack_later(ProductPlan& plan, const Product& p) { plan.packed[plan.packed_count++] = &p; }
 
 inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t count, bool share_a,
-                      std::int64_t pieces) {
-  Chain& chain = plan.chains[plan.chain_count++] = {products, count, share_a};
-  cut(chain, pieces);
+                      std::int64_t shares) {
+  Chain& chain = plan.chains[plan.chain_count++] = {products, count, share_a, plan.threads > 1};
+  cut(chain, shares);
   for (std::int64_t i = 0; i < count; ++i) plan.operations += products[i].M * products[i].N * products[i].K;
 }
-
-/// Into how many pieces a product is cut for so many threads.
-inline std::int64_t pieces_for(std::int64_t threads) { return threads == 1 ? 1 : 2 * threads; }
 
 template <class Cell, class Others, class Finish>
 void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others,

@@ -58,6 +58,7 @@ struct SecondPart {
 inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t threads, ProductPlan& plan,
                  SecondPart& second) {
   const LinearBackwardArgs::Output* outputs = a.outputs.data();
+  plan.threads = threads;
   float* memory = a.scratch;
   for (int i = 0; i < a.count && a.dx != nullptr; ++i) {
     const auto& out = outputs[i];
@@ -67,7 +68,7 @@ inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t
     place_panels(p, memory);
   }
   const int maps = plan.product_count;
-  if (maps > 0) add_chain(plan, plan.products, maps, false, pieces_for(threads));
+  if (maps > 0) add_chain(plan, plan.products, maps, false, threads);
   plan.first = plan.chain_count;
   plan.parts = rows.count;
   const Product* b[2] = {};  // whose panels of x the others share
@@ -95,7 +96,7 @@ inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t
       if (b[part] == nullptr) place_panels(p, panels);
       if (b[part] == nullptr) b[part] = &p;
       p.panels = b[part]->panels;
-      add_chain(plan, &p, 1, false, rows.count == 2 ? threads : pieces_for(threads));
+      add_chain(plan, &p, 1, false, rows.count == 2 ? (threads + 1) / 2 : threads);
     }
   }
   // The first thread packs the first part of x and the first half of the weights.

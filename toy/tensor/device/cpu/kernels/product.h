@@ -224,6 +224,7 @@ inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64
 /// Weights in rows of floats, with memory for their panels.
 inline void linear_rows(const LinearArgs& a, const Team& team) {
   ProductPlan plan;
+  plan.threads = team.threads;
   float* memory = a.panels;
   for (int i = 0; i < a.count; ++i) {
     const LinearArgs::Output& out = a.outputs.data()[i];
@@ -235,7 +236,7 @@ inline void linear_rows(const LinearArgs& a, const Team& team) {
     if (!a.packed) pack_later(plan, p);
   }
   if (plan.product_count == 0) return;
-  add_chain(plan, plan.products, plan.product_count, true, pieces_for(team.threads));
+  add_chain(plan, plan.products, plan.product_count, true, team.threads);
   plan.first = 1;
   run_plan(plan, a.precision, plan.operations < 1 << 18 ? 1 : team.threads);
 }
