@@ -205,6 +205,7 @@ void add_fused(std::vector<OpCase>& cases) {
   cases.push_back(attention_case({6, 2, 16, {{0, 1, 0}, {1, 7, 0}, {8, 70, 0}}}));
   cases.push_back(attention_case({4, 4, 40, {{0, 150, 0}}}));
   cases.push_back(attention_case({50, 1, 8, {{0, 3, 0}, {3, 66, 0}}}));  // more query heads than a tile has rows
+  cases.push_back(attention_case({4, 2, 8, {{0, 70, 0}}}));              // rows of a tile that end at different vectors
   cases.push_back({"causal_conv", {{6, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }});
   cases.push_back({"causal_conv", {{2, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }});
   cases.push_back(cross_entropy_case(5, 6, 11));
