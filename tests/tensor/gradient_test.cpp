@@ -304,6 +304,53 @@ TEST(Tape, Bf16RoundsToTheNearestEven) {
   EXPECT_EQ(values(y)[0], 1 + 0x1p4 * (1 + 0x1p-6) + 0x1p8 * (1 + 0x1p-7));
 }
 
+TEST(Tape, RowsOfATrainedWeightDoNotDependOnHowManyThereAre) {
+  constexpr std::int64_t T = 20, K = 1101, N = 35;
+  std::mt19937 generator(5);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(T * K), w(N * K);
+  for (float& v : x) v = normal(generator);
+  for (float& v : w) v = normal(generator);
+  for (const std::string_view level : cpu_levels()) {
+    CpuDevice device({.threads = 1, .simd_level = std::string(level)});
+    const Tensor W = Tensor::of(device, {N, K}, std::span<const float>(w));
+    const auto first = [&](std::int64_t rows) {
+      return values(linear(Tensor::of(device, {rows, K}, std::span<const float>(x).first(rows * K)), W).slice(0, 1));
+    };
+    EXPECT_EQ(first(T), first(1)) << level;
+  }
+}
+
+/// An output that no loss depends on: the room of the others is that of their own shapes.
+TEST(Tape, AnOutputWithoutAGradientLeavesNeighboursAlone) {
+  constexpr std::int64_t T = 84, K = 40, used = 40, unused = 10;
+  for (const std::string_view level : cpu_levels()) {
+    CpuDevice device({.threads = 1, .simd_level = std::string(level)});
+    Tape tape(device);
+    const auto ones = [&](Shape shape) {
+      const std::vector<float> all(static_cast<std::size_t>(shape.elements()), 1.0F);
+      Tensor t = Tensor::of(device, shape, std::span<const float>(all));
+      t.set_requires_grad(true);
+      return t;
+    };
+    const Tensor x = ones({T, K}), W = ones({used, K}), other = ones({unused, K}), none;
+    const std::array<LinearWeight, 2> two{LinearWeight{&W, &none}, LinearWeight{&other, &none}};
+    const Tensor y = linear(x, two)[0];
+    const Tensor dy = ones(y.shape());
+    // Room of the sizes that are going to be taken, so that the kernel's lies before a tensor that must not change.
+    std::vector<Tensor> rooms{Tensor::empty(device, {T, K}, DType::F32), Tensor::empty(device, {used, K}, DType::F32)};
+    std::vector<Tensor> guards;
+    for (const std::int64_t N : {used, used + unused}) {
+      rooms.push_back(Tensor::empty(device, {linear_backward_scratch(T, K, N)}, DType::F32));
+      guards.push_back(ones({2000}));
+    }
+    rooms.clear();
+    tape.backward(y, dy);
+    for (const Tensor& guard : guards) EXPECT_EQ(values(guard), std::vector<double>(2000, 1.0)) << level;
+    EXPECT_EQ(values(tape.gradient(W)), std::vector<double>(used * K, static_cast<double>(T))) << level;
+  }
+}
+
 TEST(Tape, APassAddsToTheSumsOfThePassesBefore) {
   const auto times_three = [](std::vector<double> x) {
     for (double& v : x) v *= 3;

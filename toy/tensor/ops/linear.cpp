@@ -145,8 +145,8 @@ std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeigh
   std::int64_t N = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const auto& [W, b] = weights[i];
-    N += W->shape()[0];
     const bool there = static_cast<bool>(dy[i]);
+    N += there ? W->shape()[0] : 0;
     shape_rule(op, !there || (dy[i].rows() == T && dy[i].width() == W->shape()[0] && dy[i].dtype() == x.dtype()),
                "expected x [..., K], W [N, K] and dy [..., N] of one type", {&x, W, &dy[i]});
     if (there && d[0]) rows[i] = plain_rows(*W);

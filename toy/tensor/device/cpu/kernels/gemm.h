@@ -186,11 +186,18 @@ struct PackedTile {
 template <class Cell, int R, int a_m, int V>
 void multiply_packed(const PackedTile& t) {
   vf sum[R][V];
+  if (t.add) {
 #pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < V; ++v) {
-      __builtin_prefetch(t.c + r * t.c_m + v * lanes, 1);  // it is there when the sums are
-      sum[r][v] = vf{};
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) sum[r][v] = load(t.c + r * t.c_m + v * lanes);
+    }
+  } else {
+#pragma GCC unroll 12
+    for (int r = 0; r < R; ++r) {
+      for (int v = 0; v < V; ++v) {
+        __builtin_prefetch(t.c + r * t.c_m + v * lanes, 1);  // it is there when the sums are
+        sum[r][v] = vf{};
+      }
     }
   }
   const float *a = t.a, *b = t.b;
@@ -208,12 +215,6 @@ void multiply_packed(const PackedTile& t) {
       const vf bias = load(t.bias + v * lanes);
 #pragma GCC unroll 12
       for (int r = 0; r < R; ++r) sum[r][v] = sum[r][v] + bias;
-    }
-  }
-  if (t.add) {
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) sum[r][v] = load(t.c + r * t.c_m + v * lanes) + sum[r][v];
     }
   }
 #pragma GCC unroll 12
