@@ -412,7 +412,7 @@ struct ProductPlan {
   const Product* packed[most];  // products whose b is packed, in the order of the threads that need it
   int packed_count = 0;
   std::int64_t operations = 0;
-  std::int64_t threads = 1;
+  std::int64_t threads = 1;  // that the chains are cut for
 };
 
 /// Gives b of a product `memory` for its panels, which moves on.

@@ -35,28 +35,32 @@ inline void add_few(float* y, const float* x, std::int64_t n) {
   if (i < n) store_part(y + i, load_part(y + i, n - i) + load_part(x + i, n - i), n - i);
 }
 
-/// The rows of x and dy, in one part or in two.
+/// The rows of x and dy, in one part or in two. The sums of the second part of output i lie in the scratch: dW [N, K],
+/// and db [N] behind it.
 struct RowParts {
   Range range[2];
   int count;
+  float* second[LinearArgs::max_weights];
 };
 
 inline RowParts row_parts(const LinearBackwardArgs& a) {
+  RowParts parts{{{0, a.T}, {}}, 1, {}};
   std::int64_t N = 0;
   for (int i = 0; i < a.count; ++i) N += a.outputs.data()[i].N;
-  if (!sums_in_halves(a.T, a.K, N)) return {{{0, a.T}, {}}, 1};
-  const std::int64_t middle = a.T / 2 / 12 * 12;  // whole tiles on every level
-  return {{{0, middle}, {middle, a.T}}, 2};
+  if (!sums_in_halves(a.T, a.K, N)) return parts;
+  parts.range[1] = {a.T / 2 / 12 * 12, a.T};  // whole tiles on every level
+  parts.range[0].end = parts.range[1].begin;
+  parts.count = 2;
+  float* memory = a.scratch + linear_panels(a.K, N) + linear_panels(a.K, a.T);
+  for (int i = 0; i < a.count; ++i) {
+    parts.second[i] = memory;
+    memory += a.outputs.data()[i].N * (a.K + 1);
+  }
+  return parts;
 }
 
-/// Where the second part's sums of an output go: dW [N, K], and db [N] behind it.
-struct SecondPart {
-  float* sums[LinearArgs::max_weights] = {};
-};
-
 /// dx = sum of dy_i W_i as one chain; then for each part of the rows a chain for each dW_i, which share x as b.
-inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t threads, ProductPlan& plan,
-                 SecondPart& second) {
+inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t threads, ProductPlan& plan) {
   const LinearBackwardArgs::Output* outputs = a.outputs.data();
   plan.threads = threads;
   float* memory = a.scratch;
@@ -72,29 +76,19 @@ inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t
   plan.first = plan.chain_count;
   plan.parts = rows.count;
   const Product* b[2] = {};  // whose panels of x the others share
-  float* panels = memory;
-  float* sums = memory + linear_panels(a.K, a.T);
   for (int part = 0; part < rows.count; ++part) {
     const std::int64_t begin = rows.range[part].begin, T = rows.range[part].end - begin;
     for (int i = 0; i < a.count; ++i) {
       const auto& out = outputs[i];
-      if (part == 1) second.sums[i] = sums;
-      if (part == 1) sums += out.N * (a.K + 1);
       if (out.dW == nullptr) continue;
-      Product& p = plan.products[plan.product_count++] = {out.dy + begin * out.N,
-                                                          1,
-                                                          out.N,
-                                                          a.x + begin * a.K,
-                                                          a.K,
-                                                          1,
-                                                          part == 0 ? out.dW : second.sums[i],
-                                                          a.K,
-                                                          out.N,
-                                                          a.K,
-                                                          T};
+      const float *dy = out.dy + begin * out.N, *x = a.x + begin * a.K;
+      float* dW = part == 0 ? out.dW : rows.second[i];
+      Product& p = plan.products[plan.product_count++] = {dy, 1, out.N, x, a.K, 1, dW, a.K, out.N, a.K, T};
       p.add = part == 0 && out.add_dW;
-      if (b[part] == nullptr) place_panels(p, panels);
-      if (b[part] == nullptr) b[part] = &p;
+      if (b[part] == nullptr) {
+        place_panels(p, memory);
+        b[part] = &p;
+      }
       p.panels = b[part]->panels;
       add_chain(plan, &p, 1, false, rows.count == 2 ? (threads + 1) / 2 : threads);
     }
@@ -108,7 +102,7 @@ inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t
 inline constexpr std::int64_t bias_piece = 64;  // columns
 inline constexpr std::int64_t sum_piece = 16;   // rows of dW
 
-/// f(output i, rows [begin, end) of its N) for the piece [begin, begin + size) of all outputs one after the other.
+/// The N of all outputs one after the other: f(output i, range of its N) for those in [begin, begin + size).
 template <class F>
 void each_output(const LinearBackwardArgs& a, std::int64_t begin, std::int64_t size, const F& f) {
   std::int64_t first = 0;
@@ -123,8 +117,7 @@ void each_output(const LinearBackwardArgs& a, std::int64_t begin, std::int64_t s
 inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
   const RowParts rows = row_parts(a);
   ProductPlan work;
-  SecondPart second;
-  plan(a, rows, team.threads, work, second);
+  plan(a, rows, team.threads, work);
   if (a.dx != nullptr && a.count == 0) __builtin_memset(a.dx, 0, static_cast<std::size_t>(4 * a.T * a.K));
   std::int64_t columns = 0;
   bool biases = false;
@@ -138,13 +131,13 @@ inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
       const Range range = rows.range[part];
       if (out.db == nullptr) return;
       sum_columns(out.dy + range.begin * out.N, out.N, range.end - range.begin, here,
-                  part == 0 ? out.db : second.sums[i] + out.N * a.K, part == 0 && out.add_db);
+                  part == 0 ? out.db : rows.second[i] + out.N * a.K, part == 0 && out.add_db);
     });
   };
   const auto add_second = [&](std::int64_t piece) {
     each_output(a, piece * sum_piece, sum_piece, [&](int i, Range here) {
       const auto& out = a.outputs.data()[i];
-      const float* sums = second.sums[i];
+      const float* sums = rows.second[i];
       if (out.dW != nullptr) add_few(out.dW + here.begin * a.K, sums + here.begin * a.K, (here.end - here.begin) * a.K);
       if (out.db != nullptr) add_few(out.db + here.begin, sums + out.N * a.K + here.begin, here.end - here.begin);
     });

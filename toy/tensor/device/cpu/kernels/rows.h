@@ -37,8 +37,8 @@ inline void swiglu(const SwigluArgs& a, const Team& team) {
                [&](std::int64_t i, std::int64_t n) { return silu(load_n(a.g + i, n)) * load_n(a.u + i, n); });
 }
 
-/// e^(-2 u) for gelu's u = sqrt(2/pi) (x + 0.044715 x^3). As 1/2 (1 + tanh u) = 1 / (1 + e^(-2 u)), gelu is x / (1 +
-/// it).
+/// e^(-2 u) with gelu's u = sqrt(2/pi) (x + 0.044715 x^3): gelu is x / (1 + e^(-2 u)), as (1 + tanh u) / 2 is the
+/// sigmoid of 2 u.
 inline constexpr float gelu_linear = -1.5957691216057308f, gelu_cubic = gelu_linear * 0.044715f;
 inline vf gelu_power(vf x, vf squares) { return exp(x * fma(broadcast(gelu_cubic), squares, broadcast(gelu_linear))); }
 
