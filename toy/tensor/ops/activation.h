@@ -55,6 +55,7 @@ void gelu_ref(const GeluArgsOf<Number>& a) {
   }
 }
 
+/// dg or du may be dy itself.
 template <class Number>
 struct SwigluBackwardArgsOf {
   static constexpr Op op{"swiglu_backward"};
@@ -67,6 +68,7 @@ struct SwigluBackwardArgsOf {
 };
 using SwigluBackwardArgs = SwigluBackwardArgsOf<float>;
 
+/// dx may be dy itself.
 template <class Number>
 struct GeluBackwardArgsOf {
   static constexpr Op op{"gelu_backward"};

@@ -21,6 +21,7 @@ struct HeadBackward {
     return ((segment.begin + token) * a.heads + head * group + h) * a.d;
   }
   std::int64_t kv_row(std::int64_t position) const { return ((segment.begin + position) * a.kv_heads + head) * a.d; }
+  bool last() const { return head + 1 == a.kv_heads; }  // of its segment: what follows is the first of the next one
 };
 
 inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment& segment, std::int64_t head,
@@ -89,6 +90,18 @@ inline void weigh_row(const AttentionBackwardArgs& a, const float* softmax, std:
   }
 }
 
+/// Asks for what the head that follows reads at the same row: rows of one head lie too far apart for the processor to
+/// see them coming.
+inline void fetch_next(const HeadBackward& h, std::int64_t token, std::int64_t query) {
+  const AttentionBackwardArgs& a = h.a;
+  const std::int64_t d = a.d, whole = h.segment.count * d;
+  const std::int64_t q = h.last() ? whole * a.heads - h.head * h.group * d : h.group * d;
+  for (const float* x : {a.q, a.dy, a.y}) fetch_ahead(x + h.q_row(token, query), q, d);
+  if (query > 0) return;
+  const std::int64_t kv = h.last() ? whole * a.kv_heads - h.head * d : d;
+  for (const float* x : {a.k, a.v}) fetch_ahead(x + h.kv_row(token), kv, d);
+}
+
 /// The query rows of tokens [t0, t0 + tokens) against the loaded block of keys, which begins at `first`.
 inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t tokens, std::int64_t h0,
                           std::int64_t heads, std::int64_t first) {
@@ -112,8 +125,9 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
     multiply_small<1>(h.q_turned + r, most_rows, h.keys_turned, block, R, wide, d, p, block, false);
     multiply_small<1>(h.dy_turned + r, most_rows, h.values_turned, block, R, wide, d, ds, block, false);
     for (std::int64_t i = 0; i < R; ++i) {
-      const std::int64_t row = r + i;
-      const float* softmax = a.softmax + h.q_row(t0 + row / heads, h0 + row % heads) / d * 2;
+      const std::int64_t row = r + i, token = t0 + row / heads, query = h0 + row % heads;
+      if (first == 0) fetch_next(h, token, query);
+      const float* softmax = a.softmax + h.q_row(token, query) / d * 2;
       weigh_row(a, softmax, seen(row), wide, h.delta[row], p + i * block, ds + i * block);
     }
     multiply_small<static_cast<int>(block)>(ds, 1, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);

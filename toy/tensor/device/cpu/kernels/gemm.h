@@ -85,24 +85,14 @@ inline void turn(const float* from, std::int64_t stride, std::int64_t rows, std:
   }
 }
 
-/// to [cells of K][width] <- rows [K][n] that lie `stride` apart, n <= width.
-template <class Cell, int width>
-void pack_along(const float* from, std::int64_t stride, std::int64_t K, std::int64_t n, float* to) {
-  for (std::int64_t k = 0; k < K; k += Cell::per_cell, to += width) {
-    const float* row = from + k * stride;
-    if constexpr (Cell::per_cell == 1) {
-      if (n == width) {
-        __builtin_memcpy(to, row, 4 * width);
-      } else {
-        for (std::int64_t i = 0; i < n; ++i) to[i] = row[i];
-      }
-    } else {
-      for (std::int64_t i = 0; i < n; i += lanes) {
-        const std::int64_t here = min(lanes, n - i);
-        const vf high = k + 1 < K ? load_n(row + stride + i, here) : vf{};
-        store_n(to + i, Cell::lanes_of(load_n(row + i, here), high), here);
-      }
-    }
+/// A vector of cells: n <= lanes elements of one row and, where cells are pairs, of the next, which lies `stride`
+/// behind it or does not exist.
+template <class Cell>
+vf cells_of_rows(const float* row, std::int64_t stride, bool next, std::int64_t n) {
+  if constexpr (Cell::per_cell == 1) {
+    return load_n(row, n);
+  } else {
+    return Cell::lanes_of(load_n(row, n), next ? load_n(row + stride, n) : vf{});
   }
 }
 
@@ -139,14 +129,35 @@ void pack_across(const float* from, std::int64_t stride, std::int64_t n, std::in
   }
 }
 
-/// The cells `depth` of the rows `rows` of a: as [row][row_stride] where k runs along rows, else as [cell][tile_height]
-/// for one tile.
+/// to [tile][cells of K][tile_height] <- rows [K][n] that lie `stride` apart, n <= block_height. Whole rows are read.
+template <class Cell>
+void pack_tiles(const float* from, std::int64_t stride, std::int64_t K, std::int64_t n, float* to) {
+  const std::int64_t cells = cells_of<Cell>(K);
+  for (std::int64_t k = 0; k < cells; ++k, from += Cell::per_cell * stride, to += tile_height) {
+    fetch_ahead(from, 8 * Cell::per_cell * stride, n);
+    float pairs[block_height];
+    const float* row = Cell::per_cell == 1 ? from : pairs;
+    for (std::int64_t i = 0; i < n && Cell::per_cell == 2; i += lanes) {
+      const std::int64_t here = min(lanes, n - i);
+      store_n(pairs + i, cells_of_rows<Cell>(from + i, stride, 2 * k + 1 < K, here), here);
+    }
+    std::int64_t r = 0;
+    float* tile = to;
+    for (; r + tile_height <= n; r += tile_height, tile += cells * tile_height) {
+      __builtin_memcpy(tile, row + r, 4 * tile_height);
+    }
+    for (std::int64_t i = 0; i < n - r; ++i) tile[i] = row[r + i];
+  }
+}
+
+/// The cells `depth` of the rows `rows` of a: as [row][row_stride] where k runs along rows, else in tiles as
+/// [tile][cell][tile_height].
 template <class Cell>
 void pack_a(const Product& p, Range rows, Range depth, float* to) {
   const std::int64_t k = depth.begin * Cell::per_cell, n = rows.end - rows.begin;
   const std::int64_t K = min(p.K, depth.end * Cell::per_cell) - k;
   const float* from = p.a + rows.begin * p.a_m + k * p.a_k;
-  if (p.a_k != 1) return pack_along<Cell, tile_height>(from, p.a_k, K, n, to);
+  if (p.a_k != 1) return pack_tiles<Cell>(from, p.a_k, K, n, to);
   const int stride = row_stride(depth.end - depth.begin);
   for (std::int64_t r = 0; r < n; ++r, from += p.a_m, to += stride) {
     if constexpr (Cell::per_cell == 1) {
@@ -157,15 +168,44 @@ void pack_a(const Product& p, Range rows, Range depth, float* to) {
   }
 }
 
+inline constexpr std::int64_t packed_cells = 32;  // cells of k that are one piece of packing
+
+/// b is packed in so many pieces: cells of k where its rows run along n, panels where they run along k.
+template <class Cell>
+std::int64_t packing_pieces(const Product& p) {
+  return p.b_n == 1 ? (cells_of<Cell>(p.K) + packed_cells - 1) / packed_cells : p.panel_count();
+}
+
+/// Some cells of k of all panels, rows read whole; zeros beyond the last column.
+template <class Cell>
+void pack_cells(const Product& p, Range cells) {
+  const std::int64_t panel = cells_of<Cell>(p.K) * panel_width, width = p.panel_count() * panel_width;
+  for (std::int64_t k = cells.begin; k < cells.end; ++k) {
+    const float* row = p.b + k * Cell::per_cell * p.b_k;
+    float* to = p.panels + k * panel_width;
+    for (std::int64_t n = 0; n < width; n += panel_width, to += panel) {
+      __builtin_prefetch(to + 8 * panel_width, 1);
+      for (std::int64_t i = 0; i < panel_width; i += lanes) {
+        const std::int64_t here = max(0, min(lanes, p.N - n - i));
+        store(to + i, cells_of_rows<Cell>(row + n + i, p.b_k, Cell::per_cell * k + 1 < p.K, here));
+      }
+    }
+  }
+}
+
 /// One panel of b; zeros beyond the last column.
 template <class Cell>
 void pack_panel(const Product& p, std::int64_t panel) {
   const std::int64_t cells = cells_of<Cell>(p.K), column = panel * panel_width, n = min(panel_width, p.N - column);
   float* to = p.panels + panel * cells * panel_width;
-  const float* from = p.b + column * p.b_n;
   if (n < panel_width) __builtin_memset(to, 0, static_cast<std::size_t>(4 * cells * panel_width));
-  if (p.b_n == 1) return pack_along<Cell, panel_width>(from, p.b_k, p.K, n, to);
-  pack_across<Cell>(from, p.b_n, n, p.K, to, panel_width);
+  pack_across<Cell>(p.b + column * p.b_n, p.b_n, n, p.K, to, panel_width);
+}
+
+template <class Cell>
+void pack_piece(const Product& p, std::int64_t piece) {
+  if (p.b_n != 1) return pack_panel<Cell>(p, piece);
+  pack_cells<Cell>(p, {piece * packed_cells, min(cells_of<Cell>(p.K), (piece + 1) * packed_cells)});
 }
 
 /// One tile: rows of a [cell][a_k], columns of one panel of b [cell][b_k].
@@ -181,46 +221,34 @@ struct PackedTile {
   const float* bias;  // or null
 };
 
-/// c [R][V * lanes] = a b + bias, or c + a b + bias. Row r of a lies a_m further. The compiler is asked to unroll, or
-/// it keeps the sums in memory before and after the loop.
+/// c [R][V * lanes] = a b + bias, or c + a b + bias. Row r of a lies a_m further.
 template <class Cell, int R, int a_m, int V>
 void multiply_packed(const PackedTile& t) {
-  vf sum[R][V];
+  vf sum[R * V];  // of row i / V, vector i % V
+  const auto c = [&](int i) { return t.c + i / V * t.c_m + i % V * lanes; };
   if (t.add) {
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) sum[r][v] = load(t.c + r * t.c_m + v * lanes);
-    }
+    unrolled<R * V>([&](auto i) { sum[i] = load(c(i)); });
   } else {
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < V; ++v) {
-        __builtin_prefetch(t.c + r * t.c_m + v * lanes, 1);  // it is there when the sums are
-        sum[r][v] = vf{};
-      }
-    }
+    unrolled<R * V>([&](auto i) {
+      __builtin_prefetch(c(i), 1);  // it is there when the sums are
+      sum[i] = vf{};
+    });
   }
   const float *a = t.a, *b = t.b;
   for (std::int64_t k = 0; k < t.cells; ++k, a += t.a_k, b += t.b_k) {
     vf w[V];
-    for (int v = 0; v < V; ++v) w[v] = load(b + v * lanes);
-#pragma GCC unroll 12
-    for (int r = 0; r < R; ++r) {
+    unrolled<V>([&](auto v) { w[v] = load(b + v * lanes); });
+    unrolled<R>([&](auto r) {
       const vf x = broadcast_cell(a + r * a_m);
-      for (int v = 0; v < V; ++v) sum[r][v] = Cell::multiply(sum[r][v], w[v], x);
-    }
+      unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
+    });
   }
   if (t.bias != nullptr) {
-    for (int v = 0; v < V; ++v) {
-      const vf bias = load(t.bias + v * lanes);
-#pragma GCC unroll 12
-      for (int r = 0; r < R; ++r) sum[r][v] = sum[r][v] + bias;
-    }
+    vf bias[V];
+    unrolled<V>([&](auto v) { bias[v] = load(t.bias + v * lanes); });
+    unrolled<R * V>([&](auto i) { sum[i] = sum[i] + bias[i % V]; });
   }
-#pragma GCC unroll 12
-  for (int r = 0; r < R; ++r) {
-    for (int v = 0; v < V; ++v) store(t.c + r * t.c_m + v * lanes, sum[r][v]);
-  }
+  unrolled<R * V>([&](auto i) { store(c(i), sum[i]); });
 }
 
 using PackedTileFunction = void (*)(const PackedTile&);
@@ -318,15 +346,6 @@ void for_slices(std::int64_t K, const F& f) {
   for (std::int64_t slice = 0; slice < slices; ++slice) f(part(cells, slice, slices));
 }
 
-template <class Cell>
-void pack_block(const Product& p, Range rows, Range depth, PackedBlock& a) {
-  if (p.a_k == 1) return pack_a<Cell>(p, rows, depth, a.cells);
-  const std::int64_t K = depth.end - depth.begin;
-  for (std::int64_t r = rows.begin; r < rows.end; r += tile_height) {
-    pack_a<Cell>(p, {r, min(rows.end, r + tile_height)}, depth, a.cells + (r - rows.begin) * K);
-  }
-}
-
 /// Products that follow each other piece by piece: they share c and add up in it, or share a (and M and K). c is cut
 /// into shares of rows, these into blocks, and blocks into groups of columns.
 struct Chain {
@@ -385,7 +404,7 @@ void multiply_piece(const Chain& chain, std::int64_t i) {
   const auto panels = [&](const Product& p) { return part(p.panel_count(), i % chain.groups, chain.groups); };
   if (chain.share_a) {
     for_slices<Cell>(chain.products[0].K, [&](Range depth) {
-      pack_block<Cell>(chain.products[0], rows, depth, a);
+      pack_a<Cell>(chain.products[0], rows, depth, a.cells);
       for (std::int64_t j = 0; j < chain.count; ++j) {
         multiply_slice<Cell>(chain.products[j], rows, panels(chain.products[j]), depth, a);
       }
@@ -395,7 +414,7 @@ void multiply_piece(const Chain& chain, std::int64_t i) {
   for (std::int64_t j = 0; j < chain.count; ++j) {
     const Product& p = chain.products[j];
     for_slices<Cell>(p.K, [&](Range depth) {
-      pack_block<Cell>(p, rows, depth, a);
+      pack_a<Cell>(p, rows, depth, a.cells);
       multiply_slice<Cell>(p, rows, panels(p), depth, a);
     });
   }
@@ -434,11 +453,11 @@ inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t c
 template <class Cell, class Others, class Finish>
 void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others,
               std::int64_t finishes, const Finish& finish) {
-  std::int64_t panels = 0, own = 0, rest = 0;
-  for (int i = 0; i < plan.packed_count; ++i) panels += plan.packed[i]->panel_count();
+  std::int64_t packed = 0, own = 0, rest = 0;
+  for (int i = 0; i < plan.packed_count; ++i) packed += packing_pieces<Cell>(*plan.packed[i]);
   for (int c = 0; c < plan.chain_count; ++c) (c < plan.first ? own : rest) += plan.chains[c].pieces();
   const std::int64_t lot = rest / plan.parts + other_count;  // pieces
-  Pieces packing(panels, threads), first(own, threads), last(lot * plan.parts, threads), end(finishes, threads);
+  Pieces packing(packed, threads), first(own, threads), last(lot * plan.parts, threads), end(finishes, threads);
   const auto multiply = [&](int c, std::int64_t& i) {
     for (; c < plan.chain_count && i >= plan.chains[c].pieces(); ++c) i -= plan.chains[c].pieces();
     if (c < plan.chain_count) multiply_piece<Cell>(plan.chains[c], i);
@@ -448,8 +467,8 @@ void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, co
   {
     packing.work([&](std::int64_t i) {
       int p = 0;
-      for (; i >= plan.packed[p]->panel_count(); ++p) i -= plan.packed[p]->panel_count();
-      pack_panel<Cell>(*plan.packed[p], i);
+      for (; i >= packing_pieces<Cell>(*plan.packed[p]); ++p) i -= packing_pieces<Cell>(*plan.packed[p]);
+      pack_piece<Cell>(*plan.packed[p], i);
     });
 #pragma omp barrier
     first.work([&](std::int64_t i) { multiply(0, i); });

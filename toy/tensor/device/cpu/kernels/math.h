@@ -62,6 +62,14 @@ inline void store_part(float* p, vf v, std::int64_t n) { store_first(p, v, n); }
 inline vf load_n(const float* p, std::int64_t n) { return n == lanes ? load(p) : load_part(p, n); }
 inline void store_n(float* p, vf v, std::int64_t n) { n == lanes ? store(p, v) : store_part(p, v, n); }
 
+/// Asks for the n floats that lie `ahead` behind p; where there is no memory, nothing happens.
+inline void fetch_ahead(const float* p, std::int64_t ahead, std::int64_t n) {
+  const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(p) + static_cast<std::uintptr_t>(4 * ahead);
+  for (std::uintptr_t i = 0; i < static_cast<std::uintptr_t>(4 * n); i += 64) {
+    __builtin_prefetch(reinterpret_cast<const void*>(at + i), 0, 2);
+  }
+}
+
 /// Few floats; a call of the library's copy would take longer.
 inline void copy_few(float* to, const float* from, std::int64_t n) {
   for (std::int64_t i = 0; i < n; i += lanes) store_n(to + i, load_n(from + i, min(lanes, n - i)), min(lanes, n - i));

@@ -24,6 +24,20 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
+/// A number that the compiler knows.
+template <int value>
+struct Known {
+  constexpr operator int() const { return value; }
+};
+
+/// f(Known<0>), f(Known<1>), ... f(Known<N - 1>): what f indexes with them stays in registers, as it would not for
+/// sure in a loop that the compiler unrolls.
+template <int N, class F>
+[[gnu::always_inline]] inline void unrolled(const F& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) __attribute__((always_inline)) { (f(Known<i>{}), ...); }
+  (std::make_integer_sequence<int, N>());
+}
+
 inline constexpr int vector_bytes = TOY_VECTOR_BYTES;
 inline constexpr int lanes = vector_bytes / 4;  // floats in a vector
 /// Added to int8 activations when they are stored: the dot product of VNNI wants one unsigned factor.
