@@ -199,7 +199,11 @@ void pack_panel(const Product& p, std::int64_t panel) {
   const std::int64_t cells = cells_of<Cell>(p.K), column = panel * panel_width, n = min(panel_width, p.N - column);
   float* to = p.panels + panel * cells * panel_width;
   if (n < panel_width) __builtin_memset(to, 0, static_cast<std::size_t>(4 * cells * panel_width));
-  pack_across<Cell>(p.b + column * p.b_n, p.b_n, n, p.K, to, panel_width);
+  for (std::int64_t r = 0; r < n; r += 4) {
+    const float* rows = p.b + (column + r) * p.b_n;
+    for (std::int64_t i = 0; i < 4; ++i) fetch_ahead(rows + i * p.b_n, panel_width * p.b_n, p.K);
+    pack_across<Cell>(rows, p.b_n, min(4, n - r), p.K, to + r, panel_width);
+  }
 }
 
 template <class Cell>

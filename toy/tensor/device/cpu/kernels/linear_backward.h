@@ -7,25 +7,33 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
+/// V vectors of the sums of columns, the last one of n <= lanes columns.
+template <int V>
+void sum_vectors(const float* x, std::int64_t stride, std::int64_t T, std::int64_t n, float* y, bool add) {
+  vf total[V] = {};
+  for (std::int64_t t0 = 0; t0 < T; t0 += 256) {
+    vf sum[V] = {};
+    const std::int64_t end = min(T, t0 + 256);
+    for (std::int64_t t = t0; t < end; ++t) {
+      unrolled<V>([&](auto v) { sum[v] += load_n(x + t * stride + v * lanes, v + 1 < V ? lanes : n); });
+    }
+    unrolled<V>([&](auto v) { total[v] += sum[v]; });
+  }
+  unrolled<V>([&](auto v) {
+    const std::int64_t here = v + 1 < V ? lanes : n;
+    if (add) total[v] += load_n(y + v * lanes, here);
+    store_n(y + v * lanes, total[v], here);
+  });
+}
+
 /// y[i] = sum over t of x[t * stride + i], i in `columns`, 256 rows at a time; or added to y.
 inline void sum_columns(const float* x, std::int64_t stride, std::int64_t T, Range columns, float* y, bool add) {
+  constexpr int most = 4;
   std::int64_t i = columns.begin;
-  for (; i < columns.end; i += lanes) {
-    const std::int64_t n = min(lanes, columns.end - i);
-    vf total = {};
-    for (std::int64_t t0 = 0; t0 < T; t0 += 256) {
-      vf sum = {};
-      const std::int64_t end = min(T, t0 + 256);
-      if (n == lanes) {
-        for (std::int64_t t = t0; t < end; ++t) sum += load(x + t * stride + i);
-      } else {
-        for (std::int64_t t = t0; t < end; ++t) sum += load_part(x + t * stride + i, n);
-      }
-      total += sum;
-    }
-    if (add) total += n == lanes ? load(y + i) : load_part(y + i, n);
-    n == lanes ? store(y + i, total) : store_part(y + i, total, n);
+  for (; i + most * lanes <= columns.end; i += most * lanes) {
+    sum_vectors<most>(x + i, stride, T, lanes, y + i, add);
   }
+  for (; i < columns.end; i += lanes) sum_vectors<1>(x + i, stride, T, min(lanes, columns.end - i), y + i, add);
 }
 
 /// y += x
