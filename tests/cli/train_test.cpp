@@ -156,6 +156,12 @@ TEST_F(Train, recomputing_gives_the_same_losses) {
   EXPECT_LT(2 * memory({"--recompute"}), memory({}));
 }
 
+TEST_F(Train, bfloats_without_an_instruction_for_them_are_told) {
+  const std::string told = "--dtype f32 is faster";
+  EXPECT_NE(run({"--simd", "ref", "--dtype", "bf16"}).err.find(told), std::string::npos);
+  EXPECT_EQ(run({"--simd", "ref"}).err.find(told), std::string::npos);
+}
+
 TEST_F(Train, resuming_keeps_what_the_run_was_begun_with) {
   const Json json = answer(words(), "", start);
   const std::string id = std::filesystem::path(std::string(json["run"])).filename();

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/ops/activation.h"
 #include "toy/tensor/ops/add.h"
 #include "toy/tensor/ops/elementwise.h"
 #include "toy/tensor/ops/gather.h"
@@ -396,6 +397,30 @@ TEST(Tape, AGradientSharedByTwoInputsIsNotWrittenTo) {
   tape.backward(sum(a + b) + sum(a * a));
   EXPECT_EQ(values(tape.gradient(a)), std::vector<double>{7});
   EXPECT_EQ(values(tape.gradient(b)), std::vector<double>{1});
+}
+
+TEST(Tape, AGradientThatOthersHoldIsNotWrittenTo) {
+  CpuDevice device;
+  const auto gradients = [&](const auto& f) {
+    Tape tape(device);
+    const Tensor x = leaf(device, {3}, {0.5, -1, 2}), z = leaf(device, {3}, {1, 0.25, -2});
+    const Tensor dy = Tensor::of(device, {3}, std::span<const double>(std::vector<double>{1, 2, 3}));
+    tape.backward(f(x, z), dy);
+    EXPECT_EQ(values(dy), (std::vector<double>{1, 2, 3}));
+    const auto of = [&](const Tensor& t) {
+      return tape.gradient(t) ? values(tape.gradient(t)) : std::vector<double>();
+    };
+    return std::pair{of(x), of(z)};
+  };
+  const auto one = gradients([](const Tensor& x, const Tensor&) { return gelu(x); }).first;
+  const auto other = gradients([](const Tensor&, const Tensor& z) { return gelu(z); }).second;
+  EXPECT_EQ(gradients([](const Tensor& x, const Tensor& z) { return gelu(x) + gelu(z); }), (std::pair{one, other}));
+  const auto gated = gradients([](const Tensor& x, const Tensor& z) { return swiglu(x, z); });
+  const auto twice = gradients([](const Tensor& x, const Tensor& z) { return swiglu(x, z) + swiglu(x, z); });
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_DOUBLE_EQ(twice.first[i], 2 * gated.first[i]);
+    EXPECT_DOUBLE_EQ(twice.second[i], 2 * gated.second[i]);
+  }
 }
 
 TEST(Tape, RecomputingGivesTheSameBytes) {

@@ -116,7 +116,8 @@ std::vector<Setting> optimizer_settings() {
       {{.name = "--dtype",
         .metavar = "TYPE",
         .type = Type::choice,
-        .help = "of the products; parameters, norms, softmax and the loss stay f32",
+        .help = "of the products; parameters, norms, softmax and the loss stay f32; bf16 is faster where the processor "
+                "has an instruction for it",
         .fallback = "f32",
         .choices = {"f32", "bf16"}},
        [](auto& a, auto& c) { c.recipe.options.bf16 = *a.text("--dtype") == "bf16"; }},

@@ -90,9 +90,12 @@ Run begin(const Arguments& a, Device& device, Console& console, const std::stop_
   }
 }
 
-void tell(Run& run, Console& console) {
+void tell(Run& run, const CpuDevice& device, Console& console) {
   for (const std::string& note : run.notes()) console.note("note: {}", note);
   Training& t = run.training();
+  if (t.options().bf16 && !device.fast_bf16()) {
+    console.note("note: this processor has no instruction for products of bfloats; --dtype f32 is faster");
+  }
   std::int64_t count = 0;
   for (const Parameter& p : parameters(t.model())) count += p.value.shape().elements();
   console.note("{}: {} parameters, vocabulary {}, {} tokens to train on, {} to validate", run.folder().string(),
@@ -187,7 +190,7 @@ void run(const Arguments& a, Console& console) {
     return answer_nothing(a, console);
   }
   Run& training = *made;
-  tell(training, console);
+  tell(training, device, console);
   const bool json = a.has("--json"), live = LiveLines(!a.has("--quiet")).on();
   const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
   std::stop_source stop;  // by a signal, because the time is up, or because nobody reads stdout

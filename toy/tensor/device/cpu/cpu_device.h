@@ -29,6 +29,8 @@ class CpuDevice final : public Device {
 
   std::string_view name() const override { return "cpu"; }
   std::string_view simd_level() const { return level_->name; }
+  /// Whether Precision::bf16 makes products faster; elsewhere it is computed in floats, for the same bytes.
+  bool fast_bf16() const { return level_->fast_bf16(); }
   int threads() const { return team_.threads; }
   /// Errors: fewer than 1 or more than 1024.
   void set_threads(int threads);

@@ -34,6 +34,7 @@ struct Level {
   bool (*supported)();  // by this processor
   void (*add_kernels)(KernelTable&);
   void (*pack)(const PackArgs&);  // null when panel_width is 0
+  bool (*fast_bf16)();            // products of bfloats take fewer instructions than those of floats
 };
 
 /// For weights that lie in rows, whatever the level: the plain loops.

@@ -45,6 +45,7 @@ bool has_v4_vnni() { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
 #endif
 
 bool always() { return true; }
+bool never() { return false; }
 
 }  // namespace
 
@@ -58,7 +59,7 @@ const std::vector<Level>& levels() {
 #else
     when(&always, generic::level),
 #endif
-    {"ref", 0, &always, &add_ref_kernels, nullptr},
+    {"ref", 0, &always, &add_ref_kernels, nullptr, &never},
   };
   return all;
 }

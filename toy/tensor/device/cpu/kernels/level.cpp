@@ -20,6 +20,6 @@ void pack_panels(const PackArgs& args) { pack(args); }
 }  // namespace
 
 // Data only: code of this file must not run before the processor has been asked.
-extern constinit const Level level{TOY_LEVEL_NAME, panel_width, nullptr, &add_kernels, &pack_panels};
+extern constinit const Level level{TOY_LEVEL_NAME, panel_width, nullptr, &add_kernels, &pack_panels, &has_dot_pairs};
 
 }  // namespace toy::cpu::TOY_LEVEL
