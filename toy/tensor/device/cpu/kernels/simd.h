@@ -27,7 +27,7 @@ namespace toy::cpu::TOY_LEVEL {
 /// A number that the compiler knows.
 template <int value>
 struct Known {
-  constexpr operator int() const { return value; }
+  constexpr operator int() const { return value; }  // NOLINT(google-explicit-constructor): it stands for its number
 };
 
 /// f(Known<0>), f(Known<1>), ... f(Known<N - 1>): what f indexes with them stays in registers, as it would not for
