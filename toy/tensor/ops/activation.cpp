@@ -12,6 +12,7 @@ Tensor like(const Tensor& x) { return Tensor::empty(x.device(), x.shape(), x.dty
 /// way back the tape needs it no more.
 Tensor in_place_of(const Tensor& dy) { return dy.alone() ? dy : like(dy); }
 
+/// d, the gradients of g and u, is there; the first one may be dy itself.
 void swiglu_backward(const Tensor& g, const Tensor& u, const Tensor& dy, const std::array<Tensor, 2>& d) {
   shape_rule(SwigluBackwardArgs::op.info(), g.shape() == u.shape() && g.shape() == dy.shape(),
              "expected three tensors of one shape", {&g, &u, &dy});
@@ -23,6 +24,7 @@ void swiglu_backward(const Tensor& g, const Tensor& u, const Tensor& dy, const s
   });
 }
 
+/// dx is there; it may be dy itself.
 void gelu_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
   shape_rule(GeluBackwardArgs::op.info(), x.shape() == dy.shape(), "expected two tensors of one shape", {&x, &dy});
   const std::int64_t n = x.shape().elements();

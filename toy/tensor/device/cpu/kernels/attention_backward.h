@@ -21,7 +21,7 @@ struct HeadBackward {
     return ((segment.begin + token) * a.heads + head * group + h) * a.d;
   }
   std::int64_t kv_row(std::int64_t position) const { return ((segment.begin + position) * a.kv_heads + head) * a.d; }
-  bool last() const { return head + 1 == a.kv_heads; }  // of its segment: what follows is the first of the next one
+  bool last() const { return head + 1 == a.kv_heads; }  // of its segment
 };
 
 inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment& segment, std::int64_t head,
@@ -90,8 +90,8 @@ inline void weigh_row(const AttentionBackwardArgs& a, const float* softmax, std:
   }
 }
 
-/// Asks for what the head that follows reads at the same row: rows of one head lie too far apart for the processor to
-/// see them coming.
+/// Asks for what the next head of the segment reads at the same row, or behind the last one the first head of the next
+/// segment: rows of one head lie too far apart for the processor to see them coming.
 inline void fetch_next(const HeadBackward& h, std::int64_t token, std::int64_t query) {
   const AttentionBackwardArgs& a = h.a;
   const std::int64_t d = a.d, whole = h.segment.count * d;

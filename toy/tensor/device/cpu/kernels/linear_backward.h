@@ -7,7 +7,8 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
-/// V vectors of the sums of columns, the last one of n <= lanes columns.
+/// The sums of x's columns [0, (V - 1) lanes + n), n <= lanes, over T rows that lie `stride` apart: written to y, or
+/// added.
 template <int V>
 void sum_vectors(const float* x, std::int64_t stride, std::int64_t T, std::int64_t n, float* y, bool add) {
   vf total[V] = {};
