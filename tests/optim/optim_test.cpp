@@ -1,6 +1,7 @@
 // Optimizers against PyTorch, schedules against their definitions.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 
 #include "toy/io/safetensors.h"
@@ -106,6 +107,29 @@ TEST_F(Optim, ResumingGivesTheSameBytes) {
     const auto a = straight.parameters()[i].value.values<float>(), b = second.parameters()[i].value.values<float>();
     EXPECT_TRUE(std::equal(a.begin(), a.end(), b.begin()));
   }
+}
+
+/// Rate 0.1 and decay 0.5 shrink what decays to 0.95 of itself; a gradient that stays the same then moves by the rate.
+TEST(AdamWDecay, IsForMatricesAndLeavesVectorsAloneUnlessAsked) {
+  CpuDevice device({.threads = 1});
+  const auto steps = [&](double gradient, bool decay_vectors) {
+    const Tensor matrix = Tensor::of(device, {2, 1}, std::array{2.0F, -4.0F});
+    const Tensor vector = Tensor::of(device, {2}, std::array{2.0F, -4.0F});
+    AdamOptions options{.rate = 0.1, .weight_decay = 0.5};
+    if (decay_vectors) options.decay_vectors = true;
+    AdamW optimizer({{"w", matrix}, {"b", vector}}, options);
+    const std::array g{static_cast<float>(gradient), static_cast<float>(gradient)};
+    for (int i = 0; i < 2; ++i) optimizer.step(std::array{Tensor::of(device, {2, 1}, g), Tensor::of(device, {2}, g)});
+    return std::array{matrix.data<float>()[0], matrix.data<float>()[1], vector.data<float>()[0],
+                      vector.data<float>()[1]};
+  };
+  const auto expect = [](const std::array<float, 4>& found, const std::array<double, 4>& expected) {
+    for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(static_cast<double>(found[i]), expected[i], 1e-6) << i;
+  };
+  expect(steps(0, false), {1.805, -3.61, 2, -4});      // 2 * 0.95 * 0.95
+  expect(steps(3, false), {1.61, -3.805, 1.8, -4.2});  // (2 * 0.95 - 0.1) * 0.95 - 0.1;  2 - 0.1 - 0.1
+  expect(steps(0, true), {1.805, -3.61, 1.805, -3.61});
+  expect(steps(3, true), {1.61, -3.805, 1.61, -3.805});
 }
 
 class Schedules : public testing::Test {
