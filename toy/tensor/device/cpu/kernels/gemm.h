@@ -239,14 +239,21 @@ void multiply_packed(const PackedTile& t) {
     });
   }
   const float *a = t.a, *b = t.b;
-  for (std::int64_t k = 0; k < t.cells; ++k, a += t.a_k, b += t.b_k) {
+  const auto step = [&]() __attribute__((always_inline)) {
     vf w[V];
     unrolled<V>([&](auto v) { w[v] = load(b + v * lanes); });
     unrolled<R>([&](auto r) {
       const vf x = broadcast_cell(a + r * a_m);
       unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
     });
+    a += t.a_k;
+    b += t.b_k;
+  };
+  for (std::int64_t k = t.cells / 2; k > 0; --k) {
+    step();
+    step();
   }
+  if (t.cells % 2 != 0) step();
   if (t.bias != nullptr) {
     vf bias[V];
     unrolled<V>([&](auto v) { bias[v] = load(t.bias + v * lanes); });
