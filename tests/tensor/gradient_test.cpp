@@ -201,43 +201,6 @@ TEST(Tape, AnOpWithoutAGradientRefusesAnInputThatWantsOne) {
   EXPECT_THROW(angles(positions, frequencies, 1), Error);
 }
 
-TEST(Tape, BlockWeightsPassTheGradientThroughAndHaveNone) {
-  CpuDevice device({.threads = 1, .simd_level = "ref"});
-  std::mt19937 generator(7);
-  std::normal_distribution<float> normal;
-  std::vector<float> w(6 * 64), x(3 * 64);
-  for (float& v : w) v = normal(generator);
-  for (float& v : x) v = normal(generator);
-  for (const DType dtype : {DType::F16, DType::BF16, DType::Q8_0, DType::Q4_0}) {
-    std::vector<std::byte> bytes(static_cast<std::size_t>(bytes_of(dtype, 6 * 64)));
-    for (std::size_t n = 0; n < 6; ++n) {
-      quantize_row(dtype, std::span(w).subspan(n * 64, 64),
-                   bytes.data() + n * static_cast<std::size_t>(bytes_of(dtype, 64)));
-    }
-    for (const std::string_view level : cpu_levels()) {
-      CpuDevice here({.threads = 1, .simd_level = std::string(level)});
-      Tensor W = Tensor::over(here, {6, 64}, dtype, bytes, nullptr);
-      std::vector<float> exact(6 * 64);
-      for (std::size_t n = 0; n < 6; ++n) {
-        dequantize_row(dtype, bytes.data() + n * static_cast<std::size_t>(bytes_of(dtype, 64)),
-                       std::span<float>(exact).subspan(n * 64, 64));
-      }
-      Tensor in = Tensor::of(here, {3, 64}, std::span<const float>(x));
-      in.set_requires_grad(true);
-      Tape tape(here);
-      tape.backward(sum(linear(in, here.prepare(W))));
-      const Tensor found = tape.gradient(in);
-      for (std::size_t k = 0; k < 64; ++k) {
-        float expected = 0;
-        for (std::size_t n = 0; n < 6; ++n) expected += exact[n * 64 + k];
-        EXPECT_NEAR(found.data<float>()[k], expected, 1e-5) << name(dtype) << " " << level;
-      }
-      W.set_requires_grad(true);
-      EXPECT_THROW(linear(in, W), Error) << name(dtype);
-    }
-  }
-}
-
 struct LinearPass {
   std::vector<double> y, dx, dW, db;
   friend bool operator==(const LinearPass&, const LinearPass&) = default;

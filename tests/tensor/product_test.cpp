@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -11,63 +10,22 @@
 #include "toy/tensor/ops/gather.h"
 #include "toy/tensor/ops/linear.h"
 
+#include "tests/tensor/random_weight.h"
+
 namespace toy {
 namespace {
 
 using Floats = std::vector<float>;
 using Bytes = std::vector<std::byte>;
-
-constexpr std::array types = {DType::F32, DType::F16, DType::BF16, DType::Q8_0, DType::Q4_0, DType::Q6_K};
+using test::dequantized;
+using test::random_floats;
+using test::random_weight;
+using test::Weight;
 
 struct AlignedDelete {
   void operator()(std::byte* p) const { ::operator delete[](p, std::align_val_t{64}); }
 };
 using Panels = std::unique_ptr<std::byte[], AlignedDelete>;
-
-/// A weight in rows, of random values of its type.
-struct Weight {
-  DType dtype;
-  std::int64_t N, K;
-  Bytes rows;
-};
-
-Floats random_floats(std::int64_t n, unsigned seed) {
-  std::mt19937 engine(seed);
-  std::normal_distribution<float> normal;
-  Floats values(static_cast<std::size_t>(n));
-  for (float& v : values) v = normal(engine);
-  return values;
-}
-
-/// Random bytes, except for the scales: those are moderate halves.
-void random_q6_k(Bytes& rows, unsigned seed) {
-  std::mt19937 engine(seed);
-  for (std::size_t i = 0; i < rows.size(); ++i) rows[i] = static_cast<std::byte>(engine());
-  for (std::size_t b = 0; b < rows.size(); b += 210) {
-    const std::uint16_t d = float_to_half(0.0001f + 0.00001f * static_cast<float>(engine() % 16));
-    std::memcpy(&rows[b + 208], &d, 2);
-  }
-}
-
-Weight random_weight(DType dtype, std::int64_t N, std::int64_t K, unsigned seed = 1) {
-  Weight w{dtype, N, K, Bytes(static_cast<std::size_t>(N * bytes_of(dtype, K)))};
-  if (dtype == DType::Q6_K) {
-    random_q6_k(w.rows, seed);
-    return w;
-  }
-  const Floats values = random_floats(N * K, seed);
-  for (std::int64_t n = 0; n < N; ++n) {
-    quantize_row(dtype, std::span(values).subspan(static_cast<std::size_t>(n * K), static_cast<std::size_t>(K)),
-                 &w.rows[static_cast<std::size_t>(n * bytes_of(dtype, K))]);
-  }
-  return w;
-}
-
-Floats dequantized(const Weight& w, std::int64_t n) {
-  Floats row(static_cast<std::size_t>(w.K));
-  dequantize_row(w.dtype, &w.rows[static_cast<std::size_t>(n * bytes_of(w.dtype, w.K))], row);
-  return row;
-}
 
 class Product : public testing::TestWithParam<std::string> {
  protected:
@@ -168,7 +126,7 @@ std::vector<std::int64_t> widths(DType dtype) {
 }
 
 TEST_P(Product, EqualsTheSumInDouble) {
-  for (const DType dtype : types) {
+  for (const DType dtype : test::weight_types) {
     for (const std::int64_t K : widths(dtype)) {
       for (const std::int64_t N : {1, 15, 50, 130}) {
         const Weight w = random_weight(dtype, N, K);
@@ -191,7 +149,7 @@ TEST_P(Product, EqualsTheSumInDouble) {
 
 TEST_P(Product, HasTheSameBytesForAnyRowsThreadsAndNeighbours) {
   const bool plain = GetParam() == "ref";  // plain loops are slow and have few cases
-  for (const DType dtype : types) {
+  for (const DType dtype : test::weight_types) {
     for (const std::int64_t K : {dtype == DType::Q6_K ? 256L : 32L, dtype == DType::Q6_K ? 768L : 800L, 2816L}) {
       if (plain && K == 2816) continue;
       const Weight w = random_weight(dtype, 150, K), other = random_weight(DType::Q8_0, 70, K, 5);
@@ -225,7 +183,7 @@ TEST_P(Product, TakesExtremeBytes) {
 }
 
 TEST_P(Product, ShowsNotANumber) {
-  for (const DType dtype : types) {
+  for (const DType dtype : test::weight_types) {
     const Weight w = random_weight(dtype, 20, 512);
     for (const float bad : {std::nanf(""), INFINITY}) {
       Floats x = random_floats(2 * 512, 2);
@@ -240,7 +198,7 @@ TEST_P(Product, ShowsNotANumber) {
 }
 
 TEST_P(Product, GathersTheDequantizedRows) {
-  for (const DType dtype : types) {
+  for (const DType dtype : test::weight_types) {
     const std::int64_t K = dtype == DType::Q6_K ? 512 : 96, N = 75;
     const Weight w = random_weight(dtype, N, K);
     const Panels panels = prepare(w);
