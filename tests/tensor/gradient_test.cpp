@@ -137,6 +137,35 @@ TEST(Gradient, FusedOpsAreTheirPlainOps) {
   }
 }
 
+/// Element number `place` of a shape, by its axes.
+test::Index index_of(const Shape& shape, std::int64_t place) {
+  test::Index index{};
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    index[static_cast<std::size_t>(axis)] = place % shape[axis];
+    place /= shape[axis];
+  }
+  return index;
+}
+
+TEST(Gradient, PlainOpsAreTheirDefinitions) {
+  CpuDevice device({.threads = 2});
+  for (const OpCase& c : test::op_cases()) {
+    ASSERT_NE(static_cast<bool>(c.plain), static_cast<bool>(c.definition.element))
+        << c.op << ": a case has a plain form or a definition";
+    if (c.plain) continue;
+    const Numbers x = random_inputs(c, 6, c.shift);
+    std::vector<test::Array> arrays;
+    for (std::size_t i = 0; i < x.size(); ++i) arrays.push_back({c.shapes[i], x[i]});
+    const Tensor y = c.f(tensors(device, c, x, DType::F64));
+    ASSERT_EQ(y.shape(), c.definition.shape) << c.op;
+    std::vector<double> expected;
+    for (std::int64_t i = 0; i < y.shape().elements(); ++i) {
+      expected.push_back(c.definition.element(arrays, index_of(y.shape(), i)));
+    }
+    expect_close(values(y), expected, 1e-12, c.op + " " + c.shapes[0].str());
+  }
+}
+
 TEST(Gradient, EveryLevelAgreesWithDouble) {
   CpuDevice exact({.threads = 2, .simd_level = "ref"});
   for (const OpCase& c : test::op_cases()) {

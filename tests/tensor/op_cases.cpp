@@ -1,5 +1,6 @@
 #include "tests/tensor/op_cases.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "toy/tensor/device.h"
@@ -98,12 +99,28 @@ OpCase attention_case(const AttentionSizes& s) {
           [s](Inputs x) { return plain_attention(x, s); }};
 }
 
+/// Two heads of width 6, of which the first four elements turn: by position times frequency, and longer by a quarter.
 OpCase rope_case(Pairing pairing) {
+  static constexpr std::array<std::int32_t, 3> positions{0, 3, 50};
+  static constexpr std::array frequencies{1.0F, 0.3F};
   const auto turns = [](const Tensor& x) {
-    const std::vector<float> f{1.0F, 0.3F};
-    return angles(integers(x, {0, 3, 50}, {3}), Tensor::of(x.device(), {2}, std::span<const float>(f)), 1.25F);
+    return angles(Tensor::of(x.device(), {3}, std::span<const std::int32_t>(positions)),
+                  Tensor::of(x.device(), {2}, std::span<const float>(frequencies)), 1.25F);
   };
-  return {"rope", {{3, 12}}, [=](Inputs x) { return rope(x[0], turns(x[0]), 6, pairing); }};
+  const auto element = [=](Arrays x, const Index& i) {
+    const std::int64_t j = i[1] % 6, begin = i[1] - j;
+    if (j >= 4) return x[0](i[0], i[1]);
+    const bool halves = pairing == Pairing::halves, first = halves ? j < 2 : j % 2 == 0;
+    const std::int64_t pair = halves ? j % 2 : j / 2;
+    const double u = x[0](i[0], begin + (halves ? pair : 2 * pair));
+    const double v = x[0](i[0], begin + (halves ? pair + 2 : 2 * pair + 1));
+    const double turn = static_cast<double>(positions[static_cast<std::size_t>(i[0])]) *
+                        static_cast<double>(frequencies[static_cast<std::size_t>(pair)]);
+    const auto c = static_cast<double>(static_cast<float>(1.25 * std::cos(turn)));  // angles are F32
+    const auto s = static_cast<double>(static_cast<float>(1.25 * std::sin(turn)));
+    return first ? u * c - v * s : u * s + v * c;
+  };
+  return {"rope", {{3, 12}}, [=](Inputs x) { return rope(x[0], turns(x[0]), 6, pairing); }, {}, {{3, 12}, element}};
 }
 
 /// T rows, some of which do not count.
@@ -125,50 +142,148 @@ OpCase cross_entropy_case(std::int64_t T, std::int64_t D, std::int64_t V) {
           }};
 }
 
-void add_plain(std::vector<OpCase>& cases) {
-  for (const auto& [a, b] : {std::pair<Shape, Shape>{{3, 5}, {3, 5}}, {{2, 3, 4}, {4}}, {{3, 1}, {2, 1, 5}}}) {
-    cases.push_back({"add", {a, b}, [](Inputs x) { return x[0] + x[1]; }});
-    cases.push_back({"sub", {a, b}, [](Inputs x) { return x[0] - x[1]; }});
-    cases.push_back({"mul", {a, b}, [](Inputs x) { return x[0] * x[1]; }});
-    cases.push_back({"div", {a, b}, [](Inputs x) { return x[0] / x[1]; }, {}, 6});
+/// y[i, j] = f(x[i, j])
+Definition each(Shape shape, double (*f)(double)) {
+  return {shape, [=](Arrays x, const Index& i) { return f(x[0](i[0], i[1])); }};
+}
+
+/// The element that is read for element i of an output of `rank` axes: axes match from the last, and one of length 1,
+/// or one that is not there, repeats.
+double repeated(const Array& x, const Index& i, int rank) {
+  std::int64_t place = 0;
+  for (int axis = 0; axis < x.shape.rank(); ++axis) {
+    const std::int64_t at = i[static_cast<std::size_t>(rank - x.shape.rank() + axis)];
+    place = place * x.shape[axis] + (x.shape[axis] == 1 ? 0 : at);
   }
-  cases.push_back({"mul", {{7}}, [](Inputs x) { return x[0] * x[0]; }});
-  cases.push_back({"broadcast_to", {{3, 1}}, [](Inputs x) { return broadcast_to(x[0], {2, 3, 4}); }});
-  cases.push_back({"neg", {{2, 3}}, [](Inputs x) { return neg(x[0]); }});
-  cases.push_back({"exp", {{2, 33}}, [](Inputs x) { return exp(x[0]); }});
-  cases.push_back({"log", {{2, 3}}, [](Inputs x) { return log(x[0]); }, {}, 6});
-  cases.push_back({"sqrt", {{2, 3}}, [](Inputs x) { return sqrt(x[0]); }, {}, 6});
-  cases.push_back({"sigmoid", {{2, 3}}, [](Inputs x) { return sigmoid(x[0]); }});
-  cases.push_back({"softplus", {{2, 3}}, [](Inputs x) { return softplus(x[0]); }});
-  cases.push_back({"tanh", {{2, 3}}, [](Inputs x) { return tanh(x[0]); }});
-  cases.push_back({"scale", {{2, 3}}, [](Inputs x) { return scale(x[0], 0.5, 2); }});
-  cases.push_back({"sum", {{2, 3, 4}}, [](Inputs x) { return sum(x[0]); }});
-  cases.push_back({"sum", {{2, 3, 4}}, [](Inputs x) { return sum(x[0], 1); }});
-  cases.push_back({"mean", {{2, 3, 4}}, [](Inputs x) { return mean(x[0]); }});
-  cases.push_back({"mean", {{2, 3, 4}}, [](Inputs x) { return mean(x[0], -1); }});
-  cases.push_back({"sum_to", {{2, 3, 4}}, [](Inputs x) { return sum_to(x[0], {3, 1}); }});
-  cases.push_back({"matmul", {{3, 5}, {5, 4}}, [](Inputs x) { return matmul(x[0], x[1]); }});
-  cases.push_back({"matmul", {{2, 3, 5}, {2, 5, 4}}, [](Inputs x) { return matmul(x[0], x[1]); }});
-  cases.push_back({"matmul", {{2, 3, 5}, {5, 4}}, [](Inputs x) { return matmul(x[0], x[1]); }});
-  cases.push_back({"transpose", {{17, 35}}, [](Inputs x) { return transpose(x[0]); }});
-  cases.push_back({"transpose", {{2, 3, 4, 5}}, [](Inputs x) { return transpose(x[0], 0, 2); }});
-  cases.push_back({"slice", {{4, 5, 2}}, [](Inputs x) { return slice(x[0], 1, 1, 3); }});
-  cases.push_back({"place", {{4, 2}}, [](Inputs x) { return place(x[0], 1, 3, 6); }});
-  cases.push_back({"concat", {{2, 3}, {2, 1}}, [](Inputs x) { return concat(x, 1); }});
-  cases.push_back({"repeat", {{2, 3}}, [](Inputs x) { return repeat(x[0], 0, 3); }});
-  cases.push_back({"softmax", {{3, 7}}, [](Inputs x) { return softmax(x[0]); }});
-  cases.push_back({"log_softmax", {{3, 70}}, [](Inputs x) { return log_softmax(x[0]); }});
+  return x.numbers[static_cast<std::size_t>(place)];
+}
+
+/// y[i] = f(a[i], b[i])
+Definition both(Shape shape, double (*f)(double, double)) {
+  return {shape, [=](Arrays x, const Index& i) {
+            return f(repeated(x[0], i, shape.rank()), repeated(x[1], i, shape.rank()));
+          }};
+}
+
+double sum_of(std::int64_t n, const auto& f) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += f(i);
+  return sum;
+}
+
+double total(const Array& x) {
+  return sum_of(x.shape.elements(), [&](auto i) { return x.numbers[static_cast<std::size_t>(i)]; });
+}
+
+/// A case with the shape of its output, and what each element is.
+void define(std::vector<OpCase>& cases, OpCase c, Shape shape, std::function<double(Arrays, const Index&)> element) {
+  c.definition = {shape, std::move(element)};
+  cases.push_back(std::move(c));
+}
+
+void add_elementwise(std::vector<OpCase>& cases) {
+  const std::vector<std::array<Shape, 3>> shapes{
+      {{{3, 5}, {3, 5}, {3, 5}}}, {{{2, 3, 4}, {4}, {2, 3, 4}}}, {{{3, 1}, {2, 1, 5}, {2, 3, 5}}}};
+  const auto of_two = [&](const char* op, double shift, Tensor (*f)(const Tensor&, const Tensor&),
+                          double (*definition)(double, double)) {
+    for (const auto& [a, b, y] : shapes) {
+      cases.push_back({op, {a, b}, [f](Inputs x) { return f(x[0], x[1]); }, {}, both(y, definition), shift});
+    }
+  };
+  of_two("add", 0, add, [](double u, double v) { return u + v; });
+  of_two("sub", 0, sub, [](double u, double v) { return u - v; });
+  of_two("mul", 0, mul, [](double u, double v) { return u * v; });
+  of_two("div", 6, div, [](double u, double v) { return u / v; });
+  const auto of_one = [&](const char* op, double shift, Tensor (*f)(const Tensor&), double (*definition)(double)) {
+    for (const Shape& s : {Shape{2, 3}, Shape{2, 33}}) {
+      cases.push_back({op, {s}, [f](Inputs x) { return f(x[0]); }, {}, each(s, definition), shift});
+    }
+  };
+  of_one(
+      "mul", 0, [](const Tensor& x) { return x * x; }, [](double x) { return std::pow(x, 2); });
+  of_one("neg", 0, neg, [](double x) { return 0 - x; });
+  of_one("exp", 0, exp, [](double x) { return std::pow(std::exp(1.0), x); });
+  of_one("log", 6, log, [](double x) { return std::log2(x) / std::log2(std::exp(1.0)); });
+  of_one("sqrt", 6, sqrt, [](double x) { return std::pow(x, 0.5); });
+  of_one("sigmoid", 0, sigmoid, [](double x) { return std::exp(x) / (std::exp(x) + 1); });
+  of_one("softplus", 0, softplus, [](double x) { return std::log(1 + std::exp(x)); });
+  of_one("tanh", 0, tanh, [](double x) { return (std::exp(x) - std::exp(-x)) / (std::exp(x) + std::exp(-x)); });
+  of_one(
+      "scale", 0, [](const Tensor& x) { return scale(x, 0.5, 2); }, [](double x) { return x / 2 + 2; });
+}
+
+void add_sums(std::vector<OpCase>& cases) {
+  const Shape s{2, 3, 4};
+  define(cases, {"sum", {s}, [](Inputs x) { return sum(x[0]); }}, {},
+         [](Arrays x, const Index&) { return total(x[0]); });
+  define(cases, {"sum", {s}, [](Inputs x) { return sum(x[0], 1); }}, {2, 1, 4},
+         [](Arrays x, const Index& i) { return sum_of(3, [&](auto j) { return x[0](i[0], j, i[2]); }); });
+  define(cases, {"mean", {s}, [](Inputs x) { return mean(x[0]); }}, {},
+         [](Arrays x, const Index&) { return total(x[0]) / 24; });
+  define(cases, {"mean", {s}, [](Inputs x) { return mean(x[0], -1); }}, {2, 3, 1},
+         [](Arrays x, const Index& i) { return sum_of(4, [&](auto j) { return x[0](i[0], i[1], j) / 4; }); });
+  const auto rows = [](Inputs x) { return sum_to(x[0], Shape({3, 1})); };
+  define(cases, {"sum_to", {s}, rows}, {3, 1},
+         [](Arrays x, const Index& i) { return sum_of(8, [&](auto j) { return x[0](j / 4, i[0], j % 4); }); });
+  const auto matmul_of = [](Inputs x) { return matmul(x[0], x[1]); };
+  define(cases, {"matmul", {{3, 5}, {5, 4}}, matmul_of}, {3, 4},
+         [](Arrays x, const Index& i) { return sum_of(5, [&](auto k) { return x[0](i[0], k) * x[1](k, i[1]); }); });
+  define(cases, {"matmul", {{2, 3, 5}, {2, 5, 4}}, matmul_of}, {2, 3, 4}, [](Arrays x, const Index& i) {
+    return sum_of(5, [&](auto k) { return x[0](i[0], i[1], k) * x[1](i[0], k, i[2]); });
+  });
+  define(cases, {"matmul", {{2, 3, 5}, {5, 4}}, matmul_of}, {2, 3, 4}, [](Arrays x, const Index& i) {
+    return sum_of(5, [&](auto k) { return x[0](i[0], i[1], k) * x[1](k, i[2]); });
+  });
+  define(cases, {"softmax", {{3, 7}}, [](Inputs x) { return softmax(x[0]); }}, {3, 7}, [](Arrays x, const Index& i) {
+    return std::exp(x[0](i[0], i[1])) / sum_of(7, [&](auto j) { return std::exp(x[0](i[0], j)); });
+  });
+  define(cases, {"log_softmax", {{3, 70}}, [](Inputs x) { return log_softmax(x[0]); }}, {3, 70},
+         [](Arrays x, const Index& i) {
+           return x[0](i[0], i[1]) - std::log(sum_of(70, [&](auto j) { return std::exp(x[0](i[0], j)); }));
+         });
+  for (const std::int64_t T : {6, 2}) {
+    // The last tap is that of the element itself; before the first element there is nothing.
+    define(cases, {"causal_conv", {{T, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }}, {T, 3},
+           [](Arrays x, const Index& i) {
+             return sum_of(std::min<std::int64_t>(i[0] + 1, 4),
+                           [&](auto back) { return x[0](i[0] - back, i[1]) * x[1](i[1], 3 - back); });
+           });
+  }
+}
+
+void add_layouts(std::vector<OpCase>& cases) {
+  const auto spread = [](Inputs x) { return broadcast_to(x[0], Shape({2, 3, 4})); };
+  define(cases, {"broadcast_to", {{3, 1}}, spread}, {2, 3, 4}, [](Arrays x, const Index& i) { return x[0](i[1], 0); });
+  define(cases, {"transpose", {{17, 35}}, [](Inputs x) { return transpose(x[0]); }}, {35, 17},
+         [](Arrays x, const Index& i) { return x[0](i[1], i[0]); });
+  define(cases, {"transpose", {{2, 3, 4, 5}}, [](Inputs x) { return transpose(x[0], 0, 2); }}, {4, 3, 2, 5},
+         [](Arrays x, const Index& i) { return x[0](i[2], i[1], i[0], i[3]); });
+  define(cases, {"slice", {{4, 5, 2}}, [](Inputs x) { return slice(x[0], 1, 1, 3); }}, {4, 3, 2},
+         [](Arrays x, const Index& i) { return x[0](i[0], i[1] + 1, i[2]); });
+  define(cases, {"place", {{4, 2}}, [](Inputs x) { return place(x[0], 1, 3, 6); }}, {4, 6},
+         [](Arrays x, const Index& i) { return i[1] == 3 || i[1] == 4 ? x[0](i[0], i[1] - 3) : 0; });
+  define(cases, {"concat", {{2, 3}, {2, 1}}, [](Inputs x) { return concat(x, 1); }}, {2, 4},
+         [](Arrays x, const Index& i) { return i[1] < 3 ? x[0](i[0], i[1]) : x[1](i[0], 0); });
+  define(cases, {"repeat", {{2, 3}}, [](Inputs x) { return repeat(x[0], 0, 3); }}, {6, 3},
+         [](Arrays x, const Index& i) { return x[0](i[0] % 2, i[1]); });
+  define(cases, {"repeat", {{2, 3}}, [](Inputs x) { return repeat(x[0], 1, 2); }}, {2, 6},
+         [](Arrays x, const Index& i) { return x[0](i[0], i[1] % 3); });
+  static constexpr std::array<std::int32_t, 4> ids{1, 0, 1, 4};
+  const auto pick = [](Inputs x) { return gather(x[0], integers(x[0], {ids.begin(), ids.end()}, {2, 2})); };
+  define(cases, {"gather", {{5, 3}}, pick}, {2, 2, 3},
+         [](Arrays x, const Index& i) { return x[0](ids[static_cast<std::size_t>(2 * i[0] + i[1])], i[2]); });
 }
 
 void add_fused(std::vector<OpCase>& cases) {
-  const auto pick = [](Inputs x) { return gather(x[0], integers(x[0], {1, 0, 1, 4}, {2, 2})); };
-  cases.push_back({"gather", {{5, 3}}, pick});
   for (const Shape& shape : {Shape{3, 16}, Shape{2, 2, 33}, Shape{1, 7}, Shape{70, 300}}) {
     const Shape D{shape.width()};
     cases.push_back({"rms_norm", {shape, D}, [](Inputs x) { return rms_norm(x[0], x[1], eps); }, plain_rms_norm});
     cases.push_back(
         {"layer_norm", {shape, D, D}, [](Inputs x) { return layer_norm(x[0], x[1], x[2], eps); }, plain_layer_norm});
-    cases.push_back({"l2_norm", {shape}, [](Inputs x) { return l2_norm(x[0], eps); }});
+    cases.push_back({"l2_norm",
+                     {shape},
+                     [](Inputs x) { return l2_norm(x[0], eps); },
+                     [](Inputs x) { return x[0] / sqrt(scale(sum(x[0] * x[0], -1), 1, static_cast<double>(eps))); }});
     cases.push_back({"swiglu",
                      {shape, shape},
                      [](Inputs x) { return swiglu(x[0], x[1]); },
@@ -206,8 +321,6 @@ void add_fused(std::vector<OpCase>& cases) {
   cases.push_back(attention_case({4, 4, 40, {{0, 150, 0}}}));
   cases.push_back(attention_case({50, 1, 8, {{0, 3, 0}, {3, 66, 0}}}));  // more query heads than a tile has rows
   cases.push_back(attention_case({4, 2, 8, {{0, 70, 0}}}));              // rows of a tile that end at different vectors
-  cases.push_back({"causal_conv", {{6, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }});
-  cases.push_back({"causal_conv", {{2, 3}, {3, 4}}, [](Inputs x) { return causal_conv(x[0], x[1]); }});
   cases.push_back(cross_entropy_case(5, 6, 11));
   cases.push_back(cross_entropy_case(41, 3, 80000));  // several slices of rows, long sums in one lane
   cases.back().tolerance = 2e-4;
@@ -217,7 +330,9 @@ void add_fused(std::vector<OpCase>& cases) {
 
 std::vector<OpCase> op_cases() {
   std::vector<OpCase> cases;
-  add_plain(cases);
+  add_elementwise(cases);
+  add_sums(cases);
+  add_layouts(cases);
   add_fused(cases);
   return cases;
 }
