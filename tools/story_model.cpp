@@ -1,13 +1,16 @@
 // Trains the model that the program carries: small stories by toy's own grammar. The same bytes from every run on one
-// SIMD level. Usage: story-model OUT.gguf [--steps N] [--threads N]
+// SIMD level. Usage: story-model OUT.gguf [--expect FILE.gguf] [--steps N] [--threads N] [--simd LEVEL]
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "toy/io/gguf.h"
 #include "toy/train/train.h"
 
 namespace {
@@ -31,10 +34,25 @@ toy::FromScratch story_recipe() {
   return recipe;
 }
 
-void train(const std::string& path, std::int64_t steps, int threads) {
+struct Wanted {
+  std::string path, expected, simd;  // the last two may be empty
+  std::int64_t steps = 0, threads = 0;
+};
+
+constexpr std::string_view about = "trained by toy on stories of its own grammar, SIMD level ";
+
+/// The SIMD level that a file says it was trained on.
+std::string level_of(const std::string& path) {
+  const auto text = toy::GgufFile::open(path).metadata().get_or<std::string>("general.description", "");
+  if (!text.starts_with(about)) toy::fail("{}: does not say on which SIMD level it was trained", path);
+  return text.substr(about.size());
+}
+
+void train(const Wanted& wanted) {
   toy::FromScratch recipe = story_recipe();
-  if (steps > 0) recipe.options.steps = steps;
-  toy::CpuDevice device({.threads = threads});
+  if (wanted.steps > 0) recipe.options.steps = wanted.steps;
+  toy::CpuDevice device({.threads = static_cast<int>(wanted.threads), .simd_level = wanted.simd});
+  fmt::print("training on SIMD level {}\n", device.simd_level());
   toy::Training training = recipe.realize(device, toy::Corpus::stories(0, 8'000'000));
   const auto start = std::chrono::steady_clock::now();
   while (!training.done()) {
@@ -45,32 +63,60 @@ void train(const std::string& path, std::int64_t steps, int threads) {
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   toy::Metadata metadata = training.metadata();
   metadata.set("general.file_type", std::uint32_t{7});  // Q8_0
-  metadata.set("general.description",
-               fmt::format("trained by toy on stories of its own grammar, SIMD level {}", device.simd_level()));
-  toy::save_model(path, training.model(), metadata, toy::DType::Q8_0);
+  metadata.set("general.description", fmt::format("{}{}", about, device.simd_level()));
+  toy::save_model(wanted.path, training.model(), metadata, toy::DType::Q8_0);
   fmt::print("validation loss {:.4f}, {:.0f} s of training, {} bytes in {}\n", *training.validation_loss(), seconds,
-             std::filesystem::file_size(path), path);
+             std::filesystem::file_size(wanted.path), wanted.path);
+}
+
+/// Compares what was trained with what was expected, byte by byte if both are of one SIMD level: on another, sums are
+/// rounded in another order.
+void compare(const std::string& path, const std::string& expected) {
+  const std::string level = level_of(path), other = level_of(expected);
+  if (level != other) {
+    fmt::print(
+        "{} was trained on SIMD level {}, {} on {}: only files of one level have the same bytes, so they were "
+        "not compared\n",
+        path, level, expected, other);
+    return;
+  }
+  const auto a = toy::map_file(path), b = toy::map_file(expected);
+  if (!std::ranges::equal(a->bytes(), b->bytes())) {
+    const auto [at, rest] = std::ranges::mismatch(a->bytes(), b->bytes());
+    toy::fail("{} differs from {} at byte {}, though both were trained on SIMD level {}", path, expected,
+              at - a->bytes().begin(), level);
+  }
+  fmt::print("the same bytes as {}, SIMD level {}\n", expected, level);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) try {
   const std::vector<std::string> words(argv + 1, argv + argc);
-  std::string path;
-  std::int64_t steps = 0, threads = 0;
+  Wanted wanted;
   for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i] == "--steps" && i + 1 < words.size()) {
-      steps = number(words[++i]);
-    } else if (words[i] == "--threads" && i + 1 < words.size()) {
-      threads = number(words[++i]);
-    } else if (path.empty() && !words[i].starts_with("--")) {
-      path = words[i];
+    const bool more = i + 1 < words.size();
+    if (words[i] == "--steps" && more) {
+      wanted.steps = number(words[++i]);
+    } else if (words[i] == "--threads" && more) {
+      wanted.threads = number(words[++i]);
+    } else if (words[i] == "--simd" && more) {
+      wanted.simd = words[++i];
+    } else if (words[i] == "--expect" && more) {
+      wanted.expected = words[++i];
+    } else if (wanted.path.empty() && !words[i].starts_with("--")) {
+      wanted.path = words[i];
     } else {
-      toy::refuse("usage: story-model OUT.gguf [--steps N] [--threads N]");
+      wanted.path.clear();
+      break;
     }
   }
-  if (path.empty()) toy::refuse("usage: story-model OUT.gguf [--steps N] [--threads N]");
-  train(path, steps, static_cast<int>(threads));
+  if (wanted.path.empty()) {
+    toy::refuse("usage: story-model OUT.gguf [--expect FILE.gguf] [--steps N] [--threads N] [--simd LEVEL]");
+  }
+  if (!wanted.expected.empty()) (void)level_of(wanted.expected);
+  train(wanted);
+  if (!wanted.expected.empty()) compare(wanted.path, wanted.expected);
   return 0;
 } catch (const toy::Error& error) {
   fmt::print(stderr, "story-model: {}\n", error.what());
