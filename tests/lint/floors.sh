@@ -4,6 +4,7 @@
 printf 'tensor\nio\nnn\n' | put cmake/floors.txt
 echo '#include "toy/tensor/shape.h"' | put toy/nn/linear.h
 printf '#include <vector>\n#include "toy/nn/linear.h"\n#include "tests/nn/sample.h"\n' | put tests/nn/linear_test.cpp
+echo '#include "tests/nn/sample.h"' | put bench/linear_bench.cpp
 good floors
 
 echo '#include "toy/nn/linear.h"' | put toy/io/file.h

@@ -1,12 +1,14 @@
 // Gradients: of every op along a random direction in double, on every level against double, and of the tape.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 #include <random>
 #include <set>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/device/trace/trace_device.h"
 #include "toy/tensor/ops/activation.h"
 #include "toy/tensor/ops/add.h"
 #include "toy/tensor/ops/elementwise.h"
@@ -193,6 +195,31 @@ TEST(Gradient, SameBytesForAnyNumberOfThreads) {
       const Result found = run_case(device, c, x, DType::F32);
       EXPECT_EQ(found.y, expected.y) << c.op << " " << threads;
       EXPECT_EQ(found.gradients, expected.gradients) << c.op << " " << threads;
+    }
+  }
+}
+
+/// A device that computes nothing runs the shape rules of the op and of its gradient, and writes the op down.
+TEST(Gradient, EveryCaseIsRecordedByTheTrace) {
+  CpuDevice cpu({.threads = 1});
+  for (const OpCase& c : test::op_cases()) {
+    const Numbers x = random_inputs(c, 7, c.shift);
+    const Shape expected = c.f(tensors(cpu, c, x, DType::F32)).shape();
+    TraceDevice trace;
+    Tape tape(trace);
+    const std::vector<Tensor> inputs = tensors(trace, c, x, DType::F32);
+    const Tensor y = c.f(inputs);
+    EXPECT_EQ(y.shape(), expected) << c.op;
+    std::set<std::string_view> recorded;
+    for (const TracedOp& op : trace.ops()) recorded.insert(op.op->name);
+    const bool made_of_others =
+        std::none_of(op_table.begin(), op_table.end(), [&](const OpInfo& op) { return op.name == c.op; });
+    EXPECT_TRUE(made_of_others ? !recorded.empty() : recorded.contains(c.op)) << c.op;
+    tape.backward(y, Tensor::empty(trace, y.shape()));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Tensor g = tape.gradient(inputs[i]);
+      ASSERT_TRUE(g) << c.op;
+      EXPECT_EQ(g.shape(), c.shapes[i]) << c.op;
     }
   }
 }

@@ -182,8 +182,10 @@ void define(std::vector<OpCase>& cases, OpCase c, Shape shape, std::function<dou
 }
 
 void add_elementwise(std::vector<OpCase>& cases) {
-  const std::vector<std::array<Shape, 3>> shapes{
-      {{{3, 5}, {3, 5}, {3, 5}}}, {{{2, 3, 4}, {4}, {2, 3, 4}}}, {{{3, 1}, {2, 1, 5}, {2, 3, 5}}}};
+  const std::vector<std::array<Shape, 3>> shapes{{{{3, 5}, {3, 5}, {3, 5}}},
+                                                 {{{2, 3, 4}, {4}, {2, 3, 4}}},
+                                                 {{{3, 1}, {2, 1, 5}, {2, 3, 5}}},
+                                                 {{{70, 300}, {300}, {70, 300}}}};
   const auto of_two = [&](const char* op, double shift, Tensor (*f)(const Tensor&, const Tensor&),
                           double (*definition)(double, double)) {
     for (const auto& [a, b, y] : shapes) {
@@ -195,7 +197,7 @@ void add_elementwise(std::vector<OpCase>& cases) {
   of_two("mul", 0, mul, [](double u, double v) { return u * v; });
   of_two("div", 6, div, [](double u, double v) { return u / v; });
   const auto of_one = [&](const char* op, double shift, Tensor (*f)(const Tensor&), double (*definition)(double)) {
-    for (const Shape& s : {Shape{2, 3}, Shape{2, 33}}) {
+    for (const Shape& s : {Shape{2, 3}, Shape{70, 300}}) {
       cases.push_back({op, {s}, [f](Inputs x) { return f(x[0]); }, {}, each(s, definition), shift});
     }
   };
