@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <filesystem>
 #include <iterator>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
@@ -25,7 +27,8 @@ std::string value_of(const Json& option) {
   if (option.contains("default")) return option["default"];
   if (type == "choice") return option["choices"][0];
   if (type == "integers") return "1,2";
-  if (type == "integer" || type == "number") return std::to_string(option.value("min", 1L));
+  if (type == "integer") return std::to_string(option.value("min", 1L));
+  if (type == "number") return option.contains("min") ? option["min"].dump() : "1";
   return "text";
 }
 
@@ -37,11 +40,15 @@ std::vector<std::string> words_of(const std::string& verb, const std::vector<std
   return words;
 }
 
-std::vector<std::string> with_value(const std::string& verb, const Json& option, const std::string& spelling) {
+/// Flags and values are checked before a flag that is unknown is told, and nothing runs.
+constexpr const char *unknown = "--no-such-flag", *only_that = "toy: unknown flag '--no-such-flag'";
+
+/// What the program says of the option beside an unknown flag.
+std::string complaint(const std::string& verb, const Json& option, const std::string& spelling) {
   std::vector<std::string> words = words_of(verb, {spelling});
   if (option["type"] != "flag") words.push_back(value_of(option));
-  words.emplace_back("--help");
-  return words;
+  words.emplace_back(unknown);
+  return toy(words).err;
 }
 
 /// The flags that the section Options of a help describes.
@@ -87,12 +94,12 @@ TEST(Program, every_option_of_the_manifest_is_in_the_help_and_accepted) {
     for (const Json& option : verb["options"]) {
       const std::string flag = option["name"];
       EXPECT_TRUE(flags.contains(flag)) << name << " " << flag;
-      const Finished accepted = toy(with_value(name, option, flag));
-      EXPECT_EQ(accepted.code, 0) << name << " " << flag << ": " << accepted.err;
+      if (flag == "--help") continue;
+      EXPECT_TRUE(complaint(name, option, flag).starts_with(only_that)) << name << complaint(name, option, flag);
       if (!option.contains("short")) continue;
       const std::string brief = option["short"];
       EXPECT_NE(help.out.find(brief + ", " + flag), std::string::npos) << name << " " << brief;
-      EXPECT_EQ(toy(with_value(name, option, brief)).code, 0) << name << " " << brief;
+      EXPECT_TRUE(complaint(name, option, brief).starts_with(only_that)) << name << " " << brief;
     }
   }
 }
@@ -116,7 +123,7 @@ TEST(Program, every_help_ends_with_two_examples_that_are_accepted) {
       std::string command = example["command"];
       EXPECT_NE(help.find(command), std::string::npos);
       ASSERT_TRUE(command.starts_with("toy "));
-      command = TOY_PROGRAM + command.substr(3) + " --help > /dev/null";
+      command = TOY_PROGRAM + command.substr(3) + " " + unknown + " 2>&1 | grep -qF \"" + only_that + "\"";
       EXPECT_EQ(std::system(command.c_str()), 0) << command;
     }
   }
@@ -154,6 +161,131 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
     EXPECT_EQ(lines(f.err), 1) << f.err;
     EXPECT_TRUE(f.err.starts_with("toy: ")) << f.err;
     EXPECT_NE(f.err.find(hint), std::string::npos) << f.err;
+  }
+}
+
+TEST(Program, help_is_given_whatever_else_is_wrong) {
+  for (const auto& words :
+       std::vector<std::vector<std::string>>{{"train", "from-scratch", "-h", "--steps", "x"},
+                                             {"train", "from-scratch", "--lr", "1e400", "--help"},
+                                             {"train", "from-scratch", "-h", "--steps"},
+                                             {"train", "from-scratch", "-h", "--no-such-flag"},
+                                             {"train", "from-scratch", "-h", "--lr", "1", "--lr", "1"},
+                                             {"-h", "--no-such-flag"}}) {
+    const Finished f = toy(words);
+    EXPECT_EQ(f.code, 0) << words.back() << f.err;
+    EXPECT_NE(f.out.find("Examples:"), std::string::npos) << words.back();
+  }
+  // As the value of an option it is a text.
+  const Finished f = toy({"infer", "nowhere.gguf", "--prompt", "-h"});
+  EXPECT_EQ(f.code, 1);
+  EXPECT_NE(f.err.find("nowhere.gguf: no such file"), std::string::npos) << f.err;
+}
+
+TEST(Program, ranges_are_those_of_the_option) {
+  const std::vector<std::tuple<std::string, std::string, std::string>> cases = {
+      {"--d-model", "2147483647", "expected 1 to 65536"},
+      {"--d-model", "65537", "expected 1 to 65536"},
+      {"--layers", "1025", "expected 1 to 1024"},
+      {"--heads", "65537", "expected 1 to 65536"},
+      {"--kv-heads", "65537", "expected 1 to 65536"},
+      {"--d-ff", "1048577", "expected 1 to 1048576"},
+      {"--context", "1048577", "expected 1 to 1048576"},
+      {"--vocab-size", "1048577", "expected 0 to 1048576"},
+      {"--cuts", "1001", "expected 0 to 1000"},
+      {"--batch-size", "1048577", "expected 1 to 1048576"},
+      {"--accumulate", "1048577", "expected 1 to 1048576"},
+      {"--lr", "1001", "expected 0 to 1000"},
+      {"--lr", "1e400", "expected 0 to 1000, found '1e400'"},
+      {"--lr", "-1e400", "expected 0 to 1000, found '-1e400'"},
+      {"--min-lr", "inf", "expected 0 to 1000"},
+      {"--beta2", "1", "expected 0 to 0.9999999"},
+      {"--weight-decay", "1001", "expected 0 to 1000"},
+      {"--clip-grad", "1e10", "expected 0 to 1000000000"},
+      {"--val-share", "0.91", "expected 0 to 0.9"},
+      {"--div-crit", "0", "expected 0.001 to 1073741824"},
+      {"--seed", "18446744073709551615", "expected 0 to 9223372036854775807, found '18446744073709551615'"},
+      {"--seed", "-9223372036854775809", "expected 0 to 9223372036854775807"},
+      {"--seed", "-1", "expected 0 or more"},
+      {"--steps", "99999999999999999999", "expected 1 to 1073741824"},
+      {"--simd", "", "expected a level that is available here"},
+      {"--simd", "v9", "expected a level that is available here"},
+      {"--corpus", "", "expected a path, found ''"},
+      {"--resume", "", "expected a path, found ''"},
+      {"--out", "", "expected a path, found ''"},
+      {"--device", "", "unknown device ''"},
+  };
+  for (const auto& [option, value, hint] : cases) {
+    const Finished f = toy({"train", "from-scratch", "--corpus", "nowhere", option, value});
+    EXPECT_EQ(f.code, 2) << option << " " << value;
+    EXPECT_TRUE(f.err.starts_with("toy: " + option + ": " + hint)) << f.err;
+  }
+  for (const auto& [option, value] : std::vector<std::pair<std::string, std::string>>{{"--batch-sizes", "1073741824"},
+                                                                                      {"--batch-sizes", "8,0"},
+                                                                                      {"--threads", "1,1000000"},
+                                                                                      {"--threads", "99999999999"},
+                                                                                      {"--simd", ""}}) {
+    const Finished f = toy({"train", "autotune", "--corpus", "nowhere", option, value});
+    EXPECT_EQ(f.code, 2) << option << " " << value;
+    EXPECT_TRUE(f.err.starts_with("toy: " + option + ": expected ")) << f.err;
+  }
+  const Finished short_corpus = toy({"train", "autotune", "--corpus", TOY_DOCS "/roadmap.md", "--context", "100000"});
+  EXPECT_EQ(short_corpus.code, 2) << short_corpus.err;
+  // A number too small for a double is 0.
+  EXPECT_TRUE(toy({"train", "from-scratch", "--lr", "1e-400", unknown}).err.starts_with(only_that));
+}
+
+TEST(Program, wrong_values_are_shortened_and_escaped) {
+  const std::string odd = std::string("\xff\n\x1b[2J") + std::string(100'000, 'x');
+  const auto expect_short = [&](const std::vector<std::string>& words) {
+    const Finished f = toy(words);
+    EXPECT_TRUE(f.code == 1 || f.code == 2) << f.code;
+    EXPECT_EQ(lines(f.err), 1) << f.err;
+    EXPECT_LT(f.err.size(), 700U) << f.err.substr(0, 1000);
+    EXPECT_NE(f.err.find("\\xff\\x0a\\x1b[2Jxxx"), std::string::npos) << f.err;
+  };
+  for (const Json& verb : manifest()["verbs"]) {
+    for (const Json& option : verb["options"]) {
+      if (option["type"] == "text" || option["name"] == "--help") continue;
+      if (option["type"] == "flag") {
+        expect_short(words_of(verb["name"], {option["name"].get<std::string>() + "=" + odd}));
+      } else if (option["type"] != "path" || option["name"] == "--corpus") {
+        expect_short(words_of(verb["name"], {option["name"], odd}));
+      }
+    }
+  }
+  for (const char* option : {"--vocab", "--simd", "--device", "--resume", "--out"}) {
+    expect_short({"train", "from-scratch", option, odd});
+  }
+  for (const auto& words : std::vector<std::vector<std::string>>{{odd},
+                                                                 {"runs", odd},
+                                                                 {"runs", "--dir", odd},
+                                                                 {"runs", "show", odd},
+                                                                 {"infer", "x.gguf", "--" + odd},
+                                                                 {"infer", "x.gguf", odd},
+                                                                 {"describe", odd}}) {
+    expect_short(words);
+  }
+}
+
+TEST(Program, loops_of_links_are_told_in_words) {
+  const Folder folder;
+  std::filesystem::create_symlink("loop", folder / "loop");
+  const Start start{.folder = folder.str()};
+  for (const auto& words : std::vector<std::vector<std::string>>{{"train", "from-scratch", "--corpus", "loop"},
+                                                                 {"train", "from-scratch", "--vocab", "loop"},
+                                                                 {"train", "from-scratch", "--resume", "loop"},
+                                                                 {"train", "from-scratch", "--out", "loop"},
+                                                                 {"train", "autotune", "--corpus", "loop"},
+                                                                 {"runs", "--dir", "loop"},
+                                                                 {"infer", "loop", "--prompt", "a"},
+                                                                 {"list", "loop"},
+                                                                 {"infer", "--prompt-file", "loop"}}) {
+    const Finished f = toy(words, start);
+    const std::string all = f.out + f.err;
+    const bool by_name = words[0] == "list" || (words.size() > 2 && words[2] == "--out");
+    EXPECT_NE(all.find(by_name ? "loop" : "oo many levels of symbolic links"), std::string::npos) << words[1] << all;
+    EXPECT_EQ(all.find("filesystem error"), std::string::npos) << all;
   }
 }
 

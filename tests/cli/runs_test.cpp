@@ -89,6 +89,82 @@ TEST_F(Runs, show) {
   }
 }
 
+TEST_F(Runs, show_says_why_it_ended) {
+  write_run(runs / "bad-1",
+            {.losses = {4, NAN}, .evals = {NAN}, .reason = "errored", .error = "step 2:\n\x1b[2J broke"});
+  const Finished text = show({"show", "bad-1"});
+  EXPECT_NE(text.out.find("\nerrored: step 2:\\x0a\\x1b[2J broke\n"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("last loss not finite"), std::string::npos) << text.out;
+  EXPECT_NE(text.out.find("validation    10  not finite"), std::string::npos) << text.out;
+  EXPECT_EQ(answer({"runs", "show", "bad-1"}, "", start)["run"]["error"], "step 2:\n\x1b[2J broke");
+  EXPECT_TRUE(answer({"runs", "show", "llama-20260530"}, "", start)["run"]["error"].is_null());
+}
+
+TEST_F(Runs, show_has_the_hyperparameters_of_the_run_as_it_was_resumed) {
+  std::ofstream(std::filesystem::path(folder.str()) / "text") << std::string(4000, 'a') << "hen";
+  const Json begun = answer({"train",       "from-scratch",
+                             "--corpus",    "text",
+                             "--vocab",     "char",
+                             "--d-model",   "16",
+                             "--heads",     "2",
+                             "--layers",    "1",
+                             "--context",   "16",
+                             "--threads",   "1",
+                             "--steps",     "2",
+                             "--gen-every", "0"},
+                            "", start);
+  const std::string run = begun["run"];
+  answer({"train", "from-scratch", "--resume", run, "--steps", "4"}, "", start);
+  const Json parameters = answer({"runs", "show", run}, "", start)["hyperparameters"];
+  const auto has = [&](const char* name, const Json& value) {
+    return std::find(parameters.begin(), parameters.end(), Json{{"name", name}, {"value", value}}) != parameters.end();
+  };
+  EXPECT_TRUE(has("config.training.steps", 4)) << parameters;
+  EXPECT_TRUE(has("config.run.temperature", 0.8)) << parameters;
+  const Finished text = show({"show", run});
+  EXPECT_NE(text.out.find("config.run.temperature        0.8\n"), std::string::npos) << text.out;
+}
+
+TEST_F(Runs, a_run_that_diverged_was_aborted_everywhere) {
+  std::ofstream(std::filesystem::path(folder.str()) / "two") << std::string(3000, 'a') << std::string(600, 'b');
+  const Finished f = toy({"train",        "from-scratch",
+                          "--corpus",     "two",
+                          "--vocab",      "byte",
+                          "--d-model",    "16",
+                          "--heads",      "2",
+                          "--layers",     "1",
+                          "--context",    "16",
+                          "--threads",    "1",
+                          "--lr",         "1e-2",
+                          "--steps",      "60",
+                          "--eval-every", "10",
+                          "--div-crit",   "50",
+                          "--gen-every",  "0",
+                          "--json"},
+                         start);
+  ASSERT_EQ(f.code, 1) << f.err;
+  const Json trained = Json::parse(f.out), shown = answer({"runs", "show", trained["run"]}, "", start)["run"];
+  EXPECT_EQ(trained["end"], "aborted");
+  EXPECT_EQ(shown["state"], "aborted");
+  EXPECT_NE(std::string(shown["error"]).find("(the limit is 50 %)"), std::string::npos) << shown;
+}
+
+TEST_F(Runs, the_best_evaluation_may_be_that_of_the_whole_part) {
+  write_run(runs / "whole-1", {.evals = {3, 2}, .whole_eval = 1.5});
+  EXPECT_EQ(answer({"runs", "show", "whole-1"}, "", start)["run"]["best_eval"]["name"], "validation_whole");
+  EXPECT_NE(show({}).out.find("1.5000"), std::string::npos);
+  EXPECT_NE(show({"--help"}).out.find("smallest loss of all evaluations"), std::string::npos);
+}
+
+TEST_F(Runs, one_line_and_one_place_are_not_many) {
+  std::ofstream(runs / "llama-20260530-001/events.jsonl", std::ios::app) << "torn\n";
+  const Finished f = show({"show", "llama-20260530", "--check"});
+  EXPECT_NE(f.out.find("\n1 line of its log cannot be read\n"), std::string::npos) << f.out;
+  EXPECT_NE(f.err.find("breaks toy/v1 in 1 place\n"), std::string::npos) << f.err;
+  write_run(runs / "short", {.losses = {1}});
+  EXPECT_NE(show({"show", "short"}).out.find("\n1 step, 100 tokens"), std::string::npos);
+}
+
 TEST_F(Runs, show_check) {
   EXPECT_EQ(answer({"runs", "show", "llama-20260531", "--check"}, "", start)["complaints"], Json::array());
   std::ofstream(runs / "llama-20260531-001/events.jsonl", std::ios::app) << R"({"kind":"note","t":9})"
@@ -118,6 +194,27 @@ TEST_F(Runs, compare) {
   EXPECT_TRUE(answer({"runs", "compare", "gpt2", "llama-20260530"}, "", start)["loss_delta"].is_null());
 }
 
+TEST_F(Runs, compare_says_what_is_not_finite) {
+  write_run(runs / "a/same", {.losses = {}, .evals = {NAN}});
+  write_run(runs / "b/same", {.losses = {}, .evals = {9833937584}});
+  write_run(runs / "b/other", {.losses = {}, .evals = {INFINITY}});
+  const auto compared = [&](const std::string& a, const std::string& b) { return show({"compare", a, b}).out; };
+  EXPECT_NE(
+      compared("runs/a/same", "runs/b/same")
+          .find("validation loss at step 10: not finite and 9833937584.0000: runs/a/same is behind runs/b/same\n"),
+      std::string::npos)
+      << compared("runs/a/same", "runs/b/same");
+  EXPECT_NE(compared("runs/a/same", "runs/b/same").find("runs/a/same      runs/b/same  difference"), std::string::npos)
+      << compared("runs/a/same", "runs/b/same");
+  EXPECT_NE(compared("runs/a/same", "runs/b/other").find("not finite and not finite: neither run is ahead\n"),
+            std::string::npos);
+  EXPECT_NE(compared("runs/b/same", "runs/b/other").find(": same is ahead of other\n"), std::string::npos);
+  write_run(runs / "c/same", {.losses = {}, .evals = {1e2}});
+  EXPECT_NE(compared("runs/c/same", "llama-20260530").find("perplexity ratio 1.34e+42: same is behind llama-"),
+            std::string::npos)
+      << compared("runs/c/same", "llama-20260530");
+}
+
 TEST_F(Runs, wrong_words) {
   const std::vector<std::tuple<std::vector<std::string>, int, std::string>> cases = {
       {{"shw", "x"}, 2, "unknown verb 'runs shw'; did you mean runs show? (toy runs --help lists them)"},
@@ -125,10 +222,16 @@ TEST_F(Runs, wrong_words) {
       {{"show"}, 2, "runs show: expected ID"},
       {{"compare", "llama-20260531"}, 2, "runs compare: expected B"},
       {{"show", "x", "--chek"}, 2, "did you mean --check? (toy runs show --help lists them)"},
+      {{"show", ""}, 2, "runs show: ID is empty; expected the run"},
+      {{"compare", "llama-20260531", ""}, 2, "runs compare: B is empty"},
+      {{"--dir", ""}, 2, "--dir: expected a path, found ''"},
+      {{"--dir", "loop"}, 1, "--dir: loop: Too many levels of symbolic links"},
+      {{"show", "loop"}, 1, "toy: loop: Too many levels of symbolic links"},
       {{"show", "llama"}, 1, "2 runs"},
       {{"show", "bert"}, 1, "no run 'bert' in runs"},
       {{"show", "broken"}, 1, "no such file"},
   };
+  std::filesystem::create_symlink("loop", std::filesystem::path(folder.str()) / "loop");
   for (const auto& [words, code, hint] : cases) {
     const Finished f = show(words);
     EXPECT_EQ(f.code, code) << hint;

@@ -68,8 +68,8 @@ TEST(Hostile, Tokens) {
   Metadata m = spm();
   add_tokens(m,
              {"", "<s>", std::string(2'000'000, 'a'), "\xFF\xFE", "<0x>", "<0xGG>", "<0x-1>", std::string("a\0b", 3)});
-  expect_note(m, "1 tokens are empty");
-  expect_note(m, "1 tokens repeat");
+  expect_note(m, "1 token is empty");
+  expect_note(m, "1 token repeats");
   EXPECT_EQ(Tokenizer::from_metadata(m).token(259), "[EMPTY_259]");
   EXPECT_EQ(Tokenizer::from_metadata(m).encode("a"), (Ids{1, 3 + 'a'}));
 
@@ -143,7 +143,7 @@ TEST(Hostile, Merges) {
   m.set_strings("tokenizer.ggml.merges",
                 std::vector<std::string>{"", " ", "ab", "a ", " a", "  ", "x y z", "q qq", "h e", "h e", "\xFF \xFE"});
   expect_note(m, "6 entries are not two pieces");
-  expect_note(m, "1 entries repeat");
+  expect_note(m, "1 entry repeats");
   expect_note(m, "pieces named are not tokens");
   EXPECT_EQ(Tokenizer::from_metadata(m).encode("hqqq"), (Ids{'h', 'q', 'q', 'q'}));
   m.erase("tokenizer.ggml.merges");

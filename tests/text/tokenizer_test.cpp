@@ -105,7 +105,7 @@ TEST(Bpe, OfEqualTokensTheFirstIsProduced) {
   for (std::string_view merge : {"c d", "a b"}) v.merges.push_back(merge);
   const Tokenizer t = Tokenizer::from_vocabulary(v);
   EXPECT_EQ(encode(t, "cdab"), (Ids{t.size() - 2, t.size() - 3}));
-  EXPECT_THAT(t.notes(), ElementsAre(HasSubstr("1 tokens repeat")));
+  EXPECT_THAT(t.notes(), ElementsAre(HasSubstr("1 token repeats")));
 }
 
 TEST(Bpe, SpecialTokensAreLiteral) {

@@ -173,6 +173,31 @@ TEST(CorpusFiles, PatternsSeparatorsAndEmptyFiles) {
   EXPECT_EQ(corpus.paths().size(), 3U);
 }
 
+TEST(CorpusFiles, AByteOrderMarkIsNoText) {
+  const testing::ScratchFolder scratch;
+  testing::write_bytes(scratch / "marked", "\xEF\xBB\xBFone\xEF\xBB\xBF##two");
+  testing::write_bytes(scratch / "plain", "one\xEF\xBB\xBF##two");
+  testing::write_bytes(scratch / "alone", "\xEF\xBB\xBF");
+  const auto corpus_of = [&](const char* name) {
+    const std::vector<std::string> patterns{(scratch / name).string()};
+    return Corpus::files(patterns, "##");
+  };
+  const Corpus marked = corpus_of("marked"), plain = corpus_of("plain");
+  EXPECT_THAT(std::vector(marked.documents().begin(), marked.documents().end()), ElementsAre("one\xEF\xBB\xBF", "two"));
+  ASSERT_EQ(marked.notes().size(), 1U);
+  EXPECT_THAT(marked.notes()[0], HasSubstr("marked: begins with a byte order mark"));
+  EXPECT_TRUE(plain.notes().empty());
+  EXPECT_THAT(test::error_of([&] { (void)corpus_of("alone"); }), HasSubstr("no text in 1 file"));
+  for (const char* kind : {"bpe", "char", "byte"}) {
+    FromScratch recipe;
+    recipe.vocabulary = {.kind = kind, .merges = 3};
+    const Vocabulary a = recipe.make_vocabulary(marked), b = recipe.make_vocabulary(plain);
+    ASSERT_EQ(a.tokens.size(), b.tokens.size()) << kind;
+    const auto bytes = encode_documents(Tokenizer::from_vocabulary(a), marked.documents());
+    EXPECT_EQ(bytes, encode_documents(Tokenizer::from_vocabulary(b), plain.documents())) << kind;
+  }
+}
+
 TEST(CorpusFiles, WrongOnesAreNamed) {
   const testing::ScratchFolder scratch;
   const auto error = [&](const std::string& name) {
@@ -181,7 +206,7 @@ TEST(CorpusFiles, WrongOnesAreNamed) {
   };
   EXPECT_THAT(error("*.none"), HasSubstr("matches no file"));
   testing::write_bytes(scratch / "empty", "");
-  EXPECT_THAT(error("empty"), HasSubstr("no text"));
+  EXPECT_THAT(error("empty"), HasSubstr("no text in 1 file"));
   testing::write_bytes(scratch / "binary", std::string("ELF\0\1\2", 6));
   EXPECT_THAT(error("binary"), HasSubstr("is not a text: byte 3 is 0"));
   testing::write_bytes(scratch / "latin", "caf\xE9 au lait");

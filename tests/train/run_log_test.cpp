@@ -6,6 +6,8 @@
 #include <set>
 #include <thread>
 
+#include "toy/train/run.h"
+
 #include "tests/io/expect_error.h"
 #include "tests/io/scratch.h"
 #include "tests/train/small_run.h"
@@ -31,8 +33,8 @@ TEST(RunLog, TellsWhatTheLogSays) {
   EXPECT_EQ(run.last_loss(), 2.75);
   EXPECT_EQ(run.loss_at(3), 2.5);
   EXPECT_EQ(run.loss_at(5), std::nullopt);
-  EXPECT_EQ(run.best_eval()->step, 20U);
-  EXPECT_EQ(run.best_eval()->loss, 2.5);
+  EXPECT_EQ(run.config()["optimizer"]["lr"], 1e-3);
+  EXPECT_EQ(run.error(), "");
   EXPECT_EQ(run.tokens(), 400U);
   EXPECT_NEAR(*run.tokens_per_second(), 100'000, 1e-6);
   ASSERT_EQ(run.samples().size(), 1U);
@@ -40,8 +42,50 @@ TEST(RunLog, TellsWhatTheLogSays) {
   EXPECT_EQ(RunLog::read(folder / "a/").id(), "a");
 }
 
+TEST(RunLog, TheBestEvaluationIsTheSmallestWhateverItsName) {
+  const ScratchFolder folder;
+  const auto best = [&](const std::vector<double>& evals, double whole) {
+    write_run(folder / "a", {.evals = evals, .whole_eval = whole});
+    const auto found = RunLog::read(folder / "a").best_eval();
+    return found->name + " " + std::to_string(found->step);
+  };
+  EXPECT_EQ(best({3.5, 2.5, 2.6}, 2.4), "validation_whole 30");
+  EXPECT_EQ(best({3.5, 2.5, 2.6}, 2.55), "validation 20");
+  EXPECT_EQ(best({}, 2.55), "validation_whole 0");
+  EXPECT_EQ(best({NAN, 3}, 9), "validation 20");
+}
+
+TEST(RunLog, TheConfigurationIsThatOfConfigJsonWhereThereIsOne) {
+  const ScratchFolder folder;
+  write_run(folder / "a", {});
+  RunConfig config;
+  config.recipe.options.steps = 4321;
+  config.options.temperature = 0.7F;
+  write_bytes(folder / "a/config.json", config_text(config));
+  const Event now = RunLog::read(folder / "a").config();
+  EXPECT_EQ(now["training"]["steps"], 4321);
+  EXPECT_EQ(now["run"]["temperature"].dump(), "0.7");
+  for (const char* broken : {"{", "{}", "[]", "\xff"}) {
+    write_bytes(folder / "a/config.json", broken);
+    EXPECT_EQ(RunLog::read(folder / "a").config()["optimizer"]["lr"], 1e-3) << broken;
+  }
+}
+
+TEST(RunConfigText, WritesFloatsInTheirShortestForm) {
+  RunConfig config;
+  for (const float value : {0.8F, 0.1F, 1.0F / 3, 1e-7F, 16777216.0F}) {
+    config.options.temperature = value;
+    const std::string text = config_text(config);
+    EXPECT_EQ(parse_config(text, "t").options.temperature, value);
+    const std::size_t begin = text.find("\"temperature\": ") + 15;
+    EXPECT_LE(text.find(',', begin) - begin, 12U) << text.substr(begin, 30);
+  }
+}
+
 TEST(RunLog, KnowsHowItEnded) {
   const ScratchFolder folder;
+  write_run(folder / "why", {.reason = "errored", .error = "the loss is not finite"});
+  EXPECT_EQ(RunLog::read(folder / "why").error(), "the loss is not finite");
   for (const std::string reason : {"completed", "interrupted", "aborted", "errored"}) {
     write_run(folder / reason, {.reason = reason});
     EXPECT_EQ(name(RunLog::read(folder / reason).state()), reason);
@@ -118,6 +162,9 @@ TEST(FindRun, ByNameBeginningOrPath) {
   EXPECT_THAT(error_of([&] { find_run(runs, "llama"); }), HasSubstr("2 runs"));
   EXPECT_THAT(error_of([&] { find_run(runs, "bert"); }), HasSubstr("no run 'bert'"));
   EXPECT_THAT(error_of([&] { find_run(runs, ""); }), HasSubstr("no run"));
+  std::filesystem::create_symlink("loop", folder / "loop");
+  const std::string loop = (folder / "loop").string();
+  EXPECT_EQ(error_of([&] { find_run(runs, loop); }), loop + ": Too many levels of symbolic links");
 }
 
 TEST(NewRunFolder, CountsOn) {

@@ -18,6 +18,7 @@ struct SmallRun {
   double whole_eval = NAN;              // of the last of those, by another name; NaN: none
   double wall_us = 1000;                // of each step of 100 tokens
   std::string reason = "completed";     // empty: no run_end
+  std::string error{};                  // of run_end
 };
 
 inline nlohmann::ordered_json run_start(const SmallRun& run, const std::string& id) {
@@ -80,12 +81,14 @@ inline void write_run(const std::filesystem::path& folder, const SmallRun& run) 
   }
   log.write({{"kind", "sample"}, {"step", step}, {"prompt", "Once"}, {"text", " upon a time"}});
   if (run.reason.empty()) return;
-  log.write({{"kind", "run_end"},
-             {"ended_at", "2026-05-31T10:05:00Z"},
-             {"reason", run.reason},
-             {"final_step", run.losses.size()},
-             {"final_loss", run.losses.empty() ? NAN : run.losses.back()},
-             {"exit_code", 0}});
+  nlohmann::ordered_json end{{"kind", "run_end"},
+                             {"ended_at", "2026-05-31T10:05:00Z"},
+                             {"reason", run.reason},
+                             {"final_step", run.losses.size()},
+                             {"final_loss", run.losses.empty() ? NAN : run.losses.back()},
+                             {"exit_code", 0}};
+  if (!run.error.empty()) end["error"] = run.error;
+  log.write(std::move(end));
 }
 
 }  // namespace toy::testing

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <numeric>
+#include <type_traits>
 
+#include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 
 namespace toy::cli {
@@ -20,64 +23,102 @@ template <class T>
 std::optional<T> parse_number(std::string_view text) {
   T value{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  if (end != text.data() + text.size()) return std::nullopt;
+  if constexpr (std::is_floating_point_v<T>) {
+    // One that is too large for a double is infinite, one that is too small 0.
+    if (error == std::errc::result_out_of_range) return std::strtod(std::string(text).c_str(), nullptr);
+  }
+  return error == std::errc() ? std::optional(value) : std::nullopt;
 }
 
-/// "1,2,3"
-std::optional<std::vector<std::int32_t>> parse_integers(std::string_view text) {
-  std::vector<std::int32_t> values;
+/// True for a whole number that T cannot hold.
+template <class T>
+bool is_beyond(std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc::result_out_of_range && end == text.data() + text.size();
+}
+
+std::vector<std::string_view> parts_of(std::string_view text) {
+  std::vector<std::string_view> parts;
   for (std::size_t begin = 0; begin <= text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     std::string_view part = text.substr(begin, end - begin);
     while (part.starts_with(' ')) part.remove_prefix(1);
     while (part.ends_with(' ')) part.remove_suffix(1);
+    parts.push_back(part);
+    begin = end + 1;
+  }
+  return parts;
+}
+
+/// "1,2,3"
+std::optional<std::vector<std::int32_t>> parse_integers(std::string_view text) {
+  std::vector<std::int32_t> values;
+  for (const std::string_view part : parts_of(text)) {
     const auto value = parse_number<std::int32_t>(part);
     if (!value) return std::nullopt;
     values.push_back(*value);
-    begin = end + 1;
   }
   return values;
 }
 
+/// The range of an option whose values are a T.
+template <class T>
+[[noreturn]] void refuse_range(const Option& option, std::string_view text) {
+  constexpr T least = std::numeric_limits<T>::lowest(), most = std::numeric_limits<T>::max();
+  const T min = option.min > static_cast<double>(least) ? static_cast<T>(option.min) : least;
+  const T max = option.max < static_cast<double>(most) ? static_cast<T>(option.max) : most;
+  refuse("{}: expected {} to {}, found {}", option.name, min, max, in_quotes(text));
+}
+
 void check_range(const Option& option, double value, std::string_view text) {
   if (value >= option.min && value <= option.max) return;
-  if (option.max == std::numeric_limits<double>::max()) {
-    refuse("{}: expected {} or more, found {}", option.name, option.min, text);
+  if (option.max == std::numeric_limits<double>::max() && value < option.min) {
+    refuse("{}: expected {} or more, found {}", option.name, option.min, in_quotes(text));
   }
-  refuse("{}: expected {} to {}, found {}", option.name, option.min, option.max, text);
+  refuse_range<double>(option, text);
+}
+
+void check_integers(const Option& option, std::string_view text) {
+  for (const std::string_view part : parts_of(text)) {
+    const auto value = parse_number<std::int32_t>(part);
+    if (!value && is_beyond<std::int32_t>(part)) refuse_range<std::int32_t>(option, part);
+    if (!value) refuse("{}: expected whole numbers like 1,2,3, found {}", option.name, in_quotes(text));
+    check_range(option, *value, part);
+  }
 }
 
 /// Refuses a value that its option's type or range does not admit.
 void check_value(const Option& option, const std::string& text) {
   switch (option.type) {
     case Type::flag:
-      if (text != "true" && text != "false") refuse("{}: takes no value, found '{}'", option.name, text);
+      if (text != "true" && text != "false") refuse("{}: takes no value, found {}", option.name, in_quotes(text));
       break;
     case Type::text:
+      break;
     case Type::path:
+      if (text.empty()) refuse("{}: expected a path, found ''", option.name);
       break;
     case Type::integer: {
       const auto value = parse_number<std::int64_t>(text);
-      if (!value) refuse("{}: expected a whole number, found '{}'", option.name, text);
+      if (!value && is_beyond<std::int64_t>(text)) refuse_range<std::int64_t>(option, text);
+      if (!value) refuse("{}: expected a whole number, found {}", option.name, in_quotes(text));
       check_range(option, static_cast<double>(*value), text);
       break;
     }
-    case Type::integers: {
-      const auto values = parse_integers(text);
-      if (!values) refuse("{}: expected whole numbers like 1,2,3, found '{}'", option.name, text);
-      for (const std::int32_t value : *values) check_range(option, value, fmt::to_string(value));
+    case Type::integers:
+      check_integers(option, text);
       break;
-    }
     case Type::number: {
       const auto value = parse_number<double>(text);
-      if (!value || *value != *value) refuse("{}: expected a number, found '{}'", option.name, text);
+      if (!value || *value != *value) refuse("{}: expected a number, found {}", option.name, in_quotes(text));
       check_range(option, *value, text);
       break;
     }
     case Type::choice:
       if (std::ranges::find(option.choices, text) == option.choices.end()) {
-        refuse("{}: expected {}, found '{}'", option.name, fmt::join(option.choices, ", "), text);
+        refuse("{}: expected {}, found {}", option.name, fmt::join(option.choices, ", "), in_quotes(text));
       }
       break;
   }
@@ -107,8 +148,8 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   }
   const auto near = did_you_mean(flag, known);
   const std::string command = verb.run == nullptr ? "toy" : "toy " + verb.name;
-  if (near) refuse("unknown flag {}; did you mean {}? ({} --help lists them)", flag, *near, command);
-  refuse("unknown flag {}; {} --help lists those of {}", flag, command, command);
+  if (near) refuse("unknown flag {}; did you mean {}? ({} --help lists them)", in_quotes(flag), *near, command);
+  refuse("unknown flag {}; {} --help lists those of {}", in_quotes(flag), command, command);
 }
 
 }  // namespace
@@ -151,18 +192,28 @@ Arguments Arguments::parse(const Verb& verb, std::span<const std::string> words)
   }
   const bool many = !verb.positionals.empty() && verb.positionals.back().many;
 
-  std::vector<std::string> reversed(words.rbegin(), words.rend());
-  try {
-    app.parse(reversed);
-  } catch (const CLI::ArgumentMismatch&) {
-    refuse("{}: expected a value after it", words.back());
-  } catch (const CLI::ParseError& error) {
-    refuse("{}", error.what());
-  }
-
   Arguments arguments;
   arguments.verb_ = &verb;
   arguments.words_.assign(words.begin(), words.end());
+  // Help is given whatever else is wrong.
+  const auto only_help = [&] {
+    arguments.values_ = {{"--help", {"true"}}};
+    return arguments;
+  };
+  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    if (std::ranges::any_of(words, [](const std::string& w) { return w == "--help" || w == "-h"; })) return only_help();
+    if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) refuse("{}", in_quotes(error.what(), 200));
+    const bool is_long = words.back().size() > 80;
+    refuse("{}: expected a value after it", is_long ? in_quotes(words.back()) : words.back());
+  }
+  const auto help = std::ranges::find(options, "--help", &Option::name);
+  if (help != options.end()) {
+    const auto values = handles[static_cast<std::size_t>(help - options.begin())]->results();
+    if (!values.empty() && values.back() != "false") return only_help();
+  }
   for (std::size_t i = 0; i < options.size(); ++i) {
     const auto values = handles[i]->results();
     if (values.empty() || (options[i].type == Type::flag && values.back() == "false")) continue;
@@ -181,14 +232,15 @@ Arguments Arguments::parse(const Verb& verb, std::span<const std::string> words)
     if (!flags_end && word.size() > 1 && word.starts_with('-')) refuse_unknown_flag(verb, word);
     arguments.positionals_.push_back(std::move(word));
   }
-  if (arguments.wants_help()) return arguments;
   for (std::size_t i = 0; i < verb.positionals.size(); ++i) {
+    const bool empty = i < arguments.positionals_.size() && arguments.positionals_[i].empty();
+    if (empty) refuse("{}: {} is empty; expected {}", verb.name, verb.positionals[i].name, verb.positionals[i].help);
     if (verb.positionals[i].required && arguments.positionals_.size() <= i) {
       refuse("{}: expected {}: {}", verb.name, verb.positionals[i].name, verb.positionals[i].help);
     }
   }
   if (!many && arguments.positionals_.size() > verb.positionals.size()) {
-    refuse("{}: unexpected argument '{}'", verb.name, arguments.positionals_[verb.positionals.size()]);
+    refuse("{}: unexpected argument {}", verb.name, in_quotes(arguments.positionals_[verb.positionals.size()]));
   }
   return arguments;
 }

@@ -26,13 +26,16 @@ int write_all(int descriptor, std::string_view text) {
 
 std::string one_line(std::string_view text) {
   std::string line;
-  for (const char c : replace_invalid_utf8(text)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
+  while (!text.empty()) {
+    const Utf8Head head = utf8_head(text);
+    const bool valid = head.kind == Utf8Head::valid;
+    const auto byte = static_cast<unsigned char>(text.front());
+    if (!valid || byte < 0x20 || byte == 0x7f) {
       line += fmt::format("\\x{:02x}", byte);
     } else {
-      line += c;
+      line += text.substr(0, head.length);
     }
+    text.remove_prefix(valid ? head.length : 1);
   }
   return line;
 }

@@ -12,8 +12,8 @@ namespace toy::cli {
 /// Thrown when nobody reads stdout any more; the program then ends quietly.
 struct ClosedOutput {};
 
-/// The text with control characters written as \xNN and bytes that are not UTF-8 as U+FFFD, so that it stays one line
-/// and cannot steer a terminal.
+/// The text with control characters and bytes that are not UTF-8 written as \xNN, so that it stays one line and cannot
+/// steer a terminal.
 std::string one_line(std::string_view text);
 
 class Console {

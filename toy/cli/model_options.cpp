@@ -84,10 +84,19 @@ std::vector<Option> join(std::vector<std::vector<Option>> lists) {
   return all;
 }
 
+std::string simd_level(const Arguments& arguments) {
+  const std::string level = arguments.text("--simd").value_or("");
+  const auto known = cpu_levels();
+  if (arguments.has("--simd") && std::ranges::find(known, level) == known.end()) {
+    refuse("--simd: expected a level that is available here ({}), found {}", fmt::join(known, ", "), in_quotes(level));
+  }
+  return level;
+}
+
 CpuOptions cpu_options(const Arguments& arguments) {
   const std::string device = *arguments.text("--device");
-  if (device != "cpu") refuse("--device: unknown device '{}'; built: cpu", device);
-  return {static_cast<int>(arguments.integer("--threads").value_or(0)), arguments.text("--simd").value_or("")};
+  if (device != "cpu") refuse("--device: unknown device {}; built: cpu", in_quotes(device));
+  return {static_cast<int>(arguments.integer("--threads").value_or(0)), simd_level(arguments)};
 }
 
 DType kv_type(std::string_view name) {
@@ -114,7 +123,7 @@ ModelPath find_model(const Arguments& arguments, const Console& console) {
     names.push_back(found.name);
     path = found.path;
   }
-  if (names.size() > 1) refuse("'{}' may be any of {}; give its path", wanted, fmt::join(names, ", "));
+  if (names.size() > 1) refuse("{} may be any of {}; give its path", in_quotes(wanted), fmt::join(names, ", "));
   if (names.empty()) return {wanted};
   console.note("{} is {}", wanted, path.string());
   return {path};

@@ -23,7 +23,9 @@ std::vector<Option> cache_options();
 /// The lists one after the other.
 std::vector<Option> join(std::vector<std::vector<Option>> lists);
 
-/// Errors: a device that this build does not have (names those it has).
+/// The value of --simd; empty if it is not given. Errors: a level that is not available here (names those that are).
+std::string simd_level(const Arguments& arguments);
+/// Errors: a device that this build does not have (names those it has), as simd_level().
 CpuOptions cpu_options(const Arguments& arguments);
 EngineOptions engine_options(const Arguments& arguments);
 /// F16, F32 or Q8_0 for "f16", "f32", "q8_0".

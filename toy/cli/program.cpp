@@ -12,6 +12,7 @@
 #include "toy/cli/manifest.h"
 #include "toy/cli/registry.h"
 #include "toy/cli/signals.h"
+#include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 
 namespace toy::cli {
@@ -46,8 +47,9 @@ const Verb* find_verb(std::string_view name) {
     names.push_back(verb->name);
   }
   const auto near = did_you_mean(word, words);
-  if (near) refuse("unknown verb '{0} {1}'; did you mean {0} {2}? (toy {0} --help lists them)", group, word, *near);
-  refuse("unknown verb '{} {}'; known: {}", group, word, fmt::join(names, ", "));
+  const std::string unknown = in_quotes(group + " " + word);
+  if (near) refuse("unknown verb {0}; did you mean {1} {2}? (toy {1} --help lists them)", unknown, group, *near);
+  refuse("unknown verb {}; known: {}", unknown, fmt::join(names, ", "));
 }
 
 /// The verb that the first word or the first two name; null for a group that is no verb, when only --help follows it.
@@ -61,8 +63,8 @@ const Verb* choose_verb(std::span<const std::string> words) {
   const auto members = verbs_of(first);
   if (verb == nullptr && members.empty()) {
     const auto near = did_you_mean(first, groups());
-    if (near) refuse("unknown verb '{}'; did you mean {}? (toy --help lists them)", first, *near);
-    refuse("unknown verb '{}'; known: {}", first, fmt::join(groups(), ", "));
+    if (near) refuse("unknown verb {}; did you mean {}? (toy --help lists them)", in_quotes(first), *near);
+    refuse("unknown verb {}; known: {}", in_quotes(first), fmt::join(groups(), ", "));
   }
   const bool takes_words = verb != nullptr && !verb->positionals.empty();
   if (!members.empty() && !takes_words && more && !words[1].starts_with('-')) refuse_in_group(first, words[1]);

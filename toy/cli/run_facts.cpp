@@ -22,35 +22,42 @@ Json run_json(const RunLog& run) {
             {"loss", nullptr},
             {"best_eval", nullptr},
             {"tokens_per_second", nullptr},
-            {"seconds", run.wall_seconds()}};
+            {"seconds", run.wall_seconds()},
+            {"error", nullptr}};
   if (const auto loss = run.last_loss()) json["loss"] = *loss;
   if (const auto best = run.best_eval()) {
     json["best_eval"] = {{"name", best->name}, {"step", best->step}, {"loss", best->loss}};
   }
   if (const auto speed = run.tokens_per_second()) json["tokens_per_second"] = *speed;
+  if (!run.error().empty()) json["error"] = run.error();
   return json;
 }
 
 std::vector<Field> run_fields(const std::string& path, bool always) {
   return {{path + ".id", "string", "the folder's name", always},
           {path + ".path", "string", "the folder", always},
-          {path + ".state", "string", "running, completed, interrupted, aborted, errored or crashed", always},
+          {path + ".state", "string", "running, completed, interrupted, aborted (by --div-crit), errored or crashed",
+           always},
           {path + ".started_at", "string", "UTC, ISO 8601", always},
           {path + ".architecture", "string", "", always},
           {path + ".steps", "integer", "training steps so far", always},
           {path + ".tokens", "integer", "tokens of all steps", always},
           {path + ".loss", "number or null", "of the last step", always},
-          {path + ".best_eval", "object or null", "the evaluation with the smallest loss", always},
+          {path + ".best_eval", "object or null",
+           "the evaluation with the smallest loss, of a part or of the whole of the validation data", always},
           {path + ".best_eval.name", "string", "", false},
           {path + ".best_eval.step", "integer", "", false},
           {path + ".best_eval.loss", "number", "", false},
           {path + ".tokens_per_second", "number or null", "tokens by the time of the steps", always},
-          {path + ".seconds", "number", "from the beginning to the last event", always}};
+          {path + ".seconds", "number", "from the beginning to the last event", always},
+          {path + ".error", "string or null", "why it ended, if it errored or was aborted", always}};
 }
 
 std::string loss_text(std::optional<double> loss) {
   return loss && std::isfinite(*loss) ? fmt::format("{:.4f}", *loss) : "-";
 }
+
+std::string finite_text(double loss) { return std::isfinite(loss) ? fmt::format("{:.4f}", loss) : "not finite"; }
 
 std::string duration_text(double seconds) {
   if (seconds < 100) return fmt::format("{:.1f} s", seconds);

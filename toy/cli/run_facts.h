@@ -21,6 +21,8 @@ std::vector<Field> run_fields(const std::string& path, bool always);
 
 /// A loss, or "-" if it is missing or not finite.
 std::string loss_text(std::optional<double> loss);
+/// A loss that is there: a number, or "not finite".
+std::string finite_text(double loss);
 /// 3725 -> "1 h 02 min"
 std::string duration_text(double seconds);
 /// 2026-05-31T10:00:00Z -> "2026-05-31 10:00"; any other text on one line.

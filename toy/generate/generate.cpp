@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "toy/io/plural.h"
 #include "toy/text/stream.h"
 
 namespace toy {
@@ -71,7 +72,7 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
   if (prompt_ids.empty()) refuse("the prompt is empty, and this model has no token to begin a text with");
   const auto length = static_cast<std::int64_t>(prompt_ids.size());
   if (length > engine.context()) {
-    refuse("the prompt has {} tokens, the context {}{}; shorten it{}", length, engine.context(),
+    refuse("the prompt has {} {}, the context {}{}; shorten it{}", length, plural(length, "token"), engine.context(),
            lm.context_key(engine.context()), engine.can_grow() ? " or give a larger context" : "");
   }
   engine.check_ids(prompt_ids);

@@ -6,6 +6,7 @@
 #include <queue>
 #include <utility>
 
+#include "toy/io/plural.h"
 #include "toy/text/bytes.h"
 #include "toy/text/word_cache.h"
 
@@ -59,13 +60,14 @@ MergeTable read_merges(const StringTable& entries, PieceTable& pieces, std::vect
     merges.push_back({pieces.intern(left), pieces.intern(right), last});
   }
 
-  const auto note = [&notes](std::size_t count, std::string_view what) {
-    if (count > 0) notes.push_back(fmt::format("tokenizer.ggml.merges: {} {}", count, what));
+  const auto note = [&notes](std::size_t count, std::string_view one, std::string_view many) {
+    if (count > 0) notes.push_back(fmt::format("tokenizer.ggml.merges: {} {}", count, plural(count, one, many)));
   };
   MergeTable table(std::move(merges));
-  note(malformed, "entries are not two pieces with a space between: ignored");
-  note(table.repeated(), "entries repeat an earlier pair: ignored");
-  note(static_cast<std::size_t>(pieces.size() - known), "pieces named are not tokens");
+  note(malformed, "entry is not two pieces with a space between: ignored",
+       "entries are not two pieces with a space between: ignored");
+  note(table.repeated(), "entry repeats an earlier pair: ignored", "entries repeat an earlier pair: ignored");
+  note(static_cast<std::size_t>(pieces.size() - known), "piece named is no token", "pieces named are not tokens");
   if (entries.empty()) notes.push_back("tokenizer.ggml.merges is missing or empty: text becomes single bytes");
   return table;
 }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bitset>
 
+#include "toy/io/plural.h"
+
 namespace toy {
 
 namespace {
@@ -26,8 +28,9 @@ SpecialTokens::SpecialTokens(const PieceTable& pieces, const std::vector<TokenTy
     entries_.push_back({std::string(text), id, type == TokenType::user_defined});
   }
   if (too_long > 0) {
-    notes.push_back(fmt::format("{} special tokens are longer than {} bytes and are not looked for in texts", too_long,
-                                longest_special));
+    notes.push_back(fmt::format("{} special {} longer than {} bytes and {} not looked for in texts", too_long,
+                                plural(too_long, "token is", "tokens are"), longest_special,
+                                plural(too_long, "is", "are")));
   }
   std::ranges::sort(entries_, {}, &Entry::text);
   for (const Entry& entry : entries_) ++first_byte_[static_cast<std::uint8_t>(entry.text[0]) + 1];

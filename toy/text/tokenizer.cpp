@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/text/bpe.h"
@@ -83,9 +84,9 @@ void Tokenizer::make_encoder() {
   std::vector<std::string>& notes = vocabulary_.notes;
   auto pieces = std::make_shared<PieceTable>(std::exchange(vocabulary_.tokens, {}));
   if (pieces->duplicates() > 0) {
-    notes.push_back(
-        fmt::format("tokenizer.ggml.tokens: {} tokens repeat the spelling of an earlier one and are never produced",
-                    pieces->duplicates()));
+    notes.push_back(fmt::format("tokenizer.ggml.tokens: {} {} the spelling of an earlier one and {} never produced",
+                                pieces->duplicates(), plural(pieces->duplicates(), "token repeats", "tokens repeat"),
+                                plural(pieces->duplicates(), "is", "are")));
   }
   if (vocabulary_.model == "llama") {
     drops_first_space_ = vocabulary_.add_space_prefix.value_or(true);

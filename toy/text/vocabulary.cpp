@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "toy/io/metadata.h"
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/text/bytes.h"
@@ -61,7 +62,8 @@ std::vector<TokenType> read_types(const NumberArray& numbers, std::vector<std::s
     strange += !known;
   }
   if (strange > 0)
-    notes.push_back(fmt::format("{}: {} values are outside 0 to 6: taken as normal tokens", key_types, strange));
+    notes.push_back(fmt::format("{}: {} {} outside 0 to 6: taken as normal tokens", key_types, strange,
+                                plural(strange, "value is", "values are")));
   return types;
 }
 
@@ -106,7 +108,8 @@ void repair(Vocabulary& vocabulary) {
       named.push_back(vocabulary.tokens[i].empty() ? fmt::format("[EMPTY_{}]", i) : vocabulary.tokens[i]);
     }
     vocabulary.tokens = std::move(named);
-    notes.push_back(fmt::format("{}: {} tokens are empty: named [EMPTY_<id>]", key_tokens, empty));
+    notes.push_back(
+        fmt::format("{}: {} {} empty: named [EMPTY_<id>]", key_tokens, empty, plural(empty, "token is", "tokens are")));
   }
 
   const auto fit = [&](auto& list, std::string_view key, auto value) {

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "toy/io/plural.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/random.h"
 
@@ -13,9 +14,8 @@ WindowSampler::WindowSampler(std::int64_t begin, std::int64_t end, std::int64_t 
     : begin_(begin), end_(end), length_(length), seed_(seed) {
   if (end - begin < length + 1) {
     refuse(
-        "the corpus has {} tokens to train on, and a context of {} needs at least {}; give more text or a smaller "
-        "context",
-        end - begin, length, length + 1);
+        "the corpus has {} {} to train on, and a context of {} needs at least {}; give more text or a smaller context",
+        end - begin, plural(end - begin, "token"), length, length + 1);
   }
   begin_epoch();
 }

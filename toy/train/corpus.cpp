@@ -2,29 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <glob.h>
+#include <set>
+#include <system_error>
 
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/text/bytes.h"
+#include "toy/train/corpus_files.h"
 #include "toy/train/stories.h"
 
 namespace toy {
 
 namespace {
-
-std::vector<std::filesystem::path> matches(const std::string& pattern) {
-  glob_t found{};
-  const int result = ::glob(pattern.c_str(), GLOB_TILDE | GLOB_BRACE, nullptr, &found);
-  std::vector<std::filesystem::path> paths;
-  for (std::size_t i = 0; result == 0 && i < found.gl_pathc; ++i) {
-    if (!std::filesystem::is_directory(found.gl_pathv[i])) paths.emplace_back(found.gl_pathv[i]);
-  }
-  ::globfree(&found);
-  if (paths.empty()) refuse("corpus: {} matches no file", in_quotes(pattern));
-  return paths;
-}
 
 /// The first byte that is part of no character, if there is one.
 std::optional<std::size_t> first_invalid_utf8(std::string_view text) {
@@ -51,29 +41,40 @@ std::vector<std::string_view> parts_of(std::string_view text, std::string_view s
 
 }  // namespace
 
+void Corpus::add_file(const std::filesystem::path& path, std::string_view separator) {
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  paths_.push_back(path);
+  std::error_code unknown;
+  if (std::filesystem::is_regular_file(path, unknown) && std::filesystem::file_size(path, unknown) == 0) return;
+  maps_.push_back(map_file(path));
+  const auto bytes = maps_.back()->bytes();
+  std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
+    refuse("corpus: {} is not a text: byte {} is 0", shown(path), nul);
+  }
+  if (const auto bad = first_invalid_utf8(text)) {
+    notes_.push_back(fmt::format("{}: byte {} is not UTF-8; such bytes are learned as they are", shown(path), *bad));
+  }
+  if (text.starts_with(byte_order_mark)) {
+    text.remove_prefix(byte_order_mark.size());
+    notes_.push_back(fmt::format("{}: begins with a byte order mark, which is left out", shown(path)));
+  }
+  for (const std::string_view part : parts_of(text, separator)) documents_.push_back(part);
+}
+
 Corpus Corpus::files(std::span<const std::string> patterns, std::string_view separator) {
   Corpus corpus;
+  std::set<std::filesystem::path> seen;
   for (const std::string& pattern : patterns) {
-    for (const auto& path : matches(pattern)) {
-      if (std::ranges::find(corpus.paths_, path) != corpus.paths_.end()) continue;
-      corpus.paths_.push_back(path);
-      if (std::filesystem::is_regular_file(path) && std::filesystem::file_size(path) == 0) continue;
-      corpus.maps_.push_back(map_file(path));
-      const auto bytes = corpus.maps_.back()->bytes();
-      const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-      if (const auto nul = text.find('\0'); nul != std::string_view::npos) {
-        refuse("corpus: {} is not a text: byte {} is 0", shown(path), nul);
-      }
-      if (const auto bad = first_invalid_utf8(text)) {
-        corpus.notes_.push_back(
-            fmt::format("{}: byte {} is not UTF-8; such bytes are learned as they are", shown(path), *bad));
-      }
-      for (const std::string_view part : parts_of(text, separator)) corpus.documents_.push_back(part);
+    const NamedFiles named = files_named(pattern);
+    for (const std::string& problem : named.left_out) corpus.notes_.push_back(problem + "; left out");
+    for (const auto& path : named.paths) {
+      if (seen.insert(path).second) corpus.add_file(path, separator);
     }
   }
-  if (corpus.documents_.empty()) refuse("corpus: no text in {} file(s)", corpus.paths_.size());
-  corpus.description_ =
-      corpus.paths_.size() == 1 ? shown(corpus.paths_.front()) : fmt::format("{} files", corpus.paths_.size());
+  const std::size_t count = corpus.paths_.size();
+  if (corpus.documents_.empty()) refuse("corpus: no text in {} {}", count, plural(count, "file"));
+  corpus.description_ = count == 1 ? shown(corpus.paths_.front()) : fmt::format("{} files", count);
   return corpus;
 }
 
@@ -84,7 +85,8 @@ Corpus Corpus::texts(std::vector<std::string> documents) {
     if (!text.empty()) corpus.documents_.emplace_back(text);
   }
   if (corpus.documents_.empty()) refuse("corpus: no text");
-  corpus.description_ = fmt::format("{} texts", corpus.documents_.size());
+  const std::size_t count = corpus.documents_.size();
+  corpus.description_ = fmt::format("{} {}", count, plural(count, "text"));
   return corpus;
 }
 
@@ -96,7 +98,8 @@ Corpus Corpus::stories(std::uint64_t seed, std::uint64_t bytes) {
     written += all.back().size();
   }
   Corpus corpus = texts(std::move(all));
-  corpus.description_ = fmt::format("{} built-in stories", corpus.documents_.size());
+  const std::size_t count = corpus.documents_.size();
+  corpus.description_ = fmt::format("{} built-in {}", count, plural(count, "story", "stories"));
   return corpus;
 }
 

@@ -16,9 +16,10 @@ namespace toy {
 /// Documents, in memory-mapped files or in memory.
 class Corpus {
  public:
-  /// Every regular file that a pattern (shell wildcards) matches, in the order of the patterns, each once. A file is
-  /// one document, or several with `separator` between them (empty: none).
-  /// Errors: a pattern that matches nothing; a file that is not text (has NUL bytes; names the place); no text at all.
+  /// Every file that a pattern names (see files_named), in the order of the patterns, each once. A file is one
+  /// document, or several with `separator` between them (empty: none); a byte order mark at its beginning is no part of
+  /// the text.
+  /// Errors: as files_named; a file that is not text (has NUL bytes; names the place); no text at all.
   static Corpus files(std::span<const std::string> patterns, std::string_view separator = {});
   /// Texts as they are.
   static Corpus texts(std::vector<std::string> documents);
@@ -29,11 +30,13 @@ class Corpus {
   std::uint64_t bytes() const;
   /// "3 files", "built-in stories".
   const std::string& description() const { return description_; }
-  /// What was noticed, one line each: bytes that are no UTF-8.
+  /// What was noticed, one line each: bytes that are no UTF-8, byte order marks, what a pattern had to leave out.
   const std::vector<std::string>& notes() const { return notes_; }
   const std::vector<std::filesystem::path>& paths() const { return paths_; }
 
  private:
+  void add_file(const std::filesystem::path& path, std::string_view separator);
+
   std::vector<std::shared_ptr<const MappedFile>> maps_;
   std::shared_ptr<const std::vector<std::string>> owned_;
   std::vector<std::string_view> documents_;

@@ -1,6 +1,7 @@
 #include "toy/train/recipe.h"
 
 #include "toy/io/gguf.h"
+#include "toy/io/quote.h"
 #include "toy/text/train_bpe.h"
 #include "toy/train/estimate.h"
 
@@ -30,8 +31,11 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
   if (vocabulary.kind == "byte") return byte_vocabulary();
   if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
   if (vocabulary.kind != "bpe") {
-    if (!std::filesystem::exists(vocabulary.kind) && std::filesystem::path(vocabulary.kind).extension() != ".gguf") {
-      refuse("vocab: expected bpe, char, byte or a GGUF file, found '{}'", vocabulary.kind);
+    std::error_code missing;
+    const bool there = std::filesystem::exists(vocabulary.kind, missing);
+    const bool names_nothing = !missing || missing == std::errc::no_such_file_or_directory;
+    if (!there && names_nothing && std::filesystem::path(vocabulary.kind).extension() != ".gguf") {
+      refuse("vocab: expected bpe, char, byte or a GGUF file, found {}", in_quotes(vocabulary.kind));
     }
     return read_vocabulary(GgufFile::open(vocabulary.kind, {.map = false, .require_data = false}).metadata());
   }

@@ -89,7 +89,8 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   config.options.check();
   config.recipe.options.check();
   (void)config.recipe.model.resolved();
-  if (fs::exists(folder / config_file) || fs::exists(folder / log_file)) {
+  std::error_code unknown;  // writing them will say
+  if (fs::exists(folder / config_file, unknown) || fs::exists(folder / log_file, unknown)) {
     refuse("{}: there is a run already; resume it, or choose another folder", shown(folder));
   }
   auto log = std::make_unique<EventWriter>(folder / log_file, 0, calls);

@@ -29,7 +29,8 @@ void flatten(const Event& value, const std::string& name, std::map<std::string, 
 
 std::map<std::string, Event> hyperparameters(const RunLog& run) {
   std::map<std::string, Event> all;
-  for (const char* part : {"model", "config"}) flatten(run.start().value(part, Event::object()), part, all);
+  flatten(run.start().value("model", Event::object()), "model", all);
+  flatten(run.config(), "config", all);
   return all;
 }
 

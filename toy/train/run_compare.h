@@ -11,7 +11,7 @@
 
 namespace toy {
 
-/// What run_start says of the model and the configuration, by dotted name: "model.d_model", "config.optimizer.lr".
+/// The model of run_start and the configuration that holds now, by dotted name: "model.d_model", "config.optimizer.lr".
 std::map<std::string, Event> hyperparameters(const RunLog& run);
 
 /// How a run stands to another: `par` while its perplexity is within 1 % of the other's.

@@ -15,12 +15,19 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view schema = "toy/config-v1";
 
+/// The double of the shortest text that reads back as this float: 0.8, not 0.800000011920929.
+double shortest(float value) { return std::stod(fmt::to_string(value)); }
+
 class Writer {
  public:
   explicit Writer(Json& json) : json_(&json) {}
   template <class T>
   void operator()(const char* key, const T& value) {
-    (*json_)[key] = value;
+    if constexpr (std::is_same_v<T, float>) {
+      (*json_)[key] = shortest(value);
+    } else {
+      (*json_)[key] = value;
+    }
   }
   template <class T>
   void operator()(const char* key, const std::optional<T>& value) {

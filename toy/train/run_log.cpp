@@ -7,13 +7,13 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <sys/stat.h>
 #include <system_error>
 #include <utility>
 
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
+#include "toy/train/run.h"
 
 namespace toy {
 
@@ -50,6 +50,17 @@ RunState ended(const Event& end) {
   return RunState::errored;
 }
 
+/// What config.json says; what run_start said, if it cannot be read.
+Event config_of(const fs::path& folder, const Event& start) {
+  try {
+    const auto map = map_file(folder / "config.json");
+    const std::string_view text(reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size());
+    return Event::parse(config_text(parse_config(text, "config.json")));
+  } catch (const Error&) {
+    return start.value("config", Event::object());
+  }
+}
+
 /// The names in a folder; none if it is missing.
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
@@ -68,12 +79,15 @@ RunLog RunLog::read(const fs::path& folder) {
   RunLog run;
   run.folder_ = folder;
   const fs::path path = folder / "events.jsonl";
-  run.id_ = fs::absolute(path).lexically_normal().parent_path().filename().string();
+  std::error_code nowhere;  // the current folder may be gone
+  const fs::path whole = fs::absolute(path, nowhere);
+  run.id_ = (nowhere ? path : whole).lexically_normal().parent_path().filename().string();
   // Asked first: a run that ends in between has its last event on disk before the lock is gone.
   const bool running = is_being_written(path);
   run.skipped_lines_ =
       for_each_event(path, [&](const Event& event, std::uint64_t /*line*/) { run.add(event); }).skipped_lines;
   if (run.start_.is_null()) fail("{}: there is no run_start of toy/v1 in it", shown(path));
+  run.config_ = config_of(folder, run.start_);
   run.state_ = !run.end_.is_null() ? ended(run.end_) : running ? RunState::running : RunState::crashed;
   return run;
 }
@@ -101,6 +115,8 @@ void RunLog::add(const Event& event) {
   }
 }
 
+std::string RunLog::error() const { return end_.is_null() ? "" : text(end_, "error"); }
+
 std::string RunLog::fact(const std::string& pointer) const {
   const Event::json_pointer path(pointer);
   if (!start_.contains(path)) return "";
@@ -124,15 +140,9 @@ std::optional<double> RunLog::loss_at(std::uint64_t step) const {
 }
 
 std::optional<EvalRecord> RunLog::best_eval() const {
-  std::map<std::string, std::size_t> often;
-  std::string name;
-  for (const EvalRecord& e : evals_) {
-    const std::size_t count = ++often[e.name];
-    if (count > often[name]) name = e.name;
-  }
   std::optional<EvalRecord> best;
   for (const EvalRecord& e : evals_) {
-    if (e.name == name && !std::isnan(e.loss) && (!best || e.loss < best->loss)) best = e;
+    if (!std::isnan(e.loss) && (!best || e.loss < best->loss)) best = e;
   }
   return best;
 }
@@ -178,7 +188,10 @@ fs::path find_run(const fs::path& runs, const std::string& name) {
     fail("{} begins the names of {} runs in {}, among them {} and {}: give more of it", in_quotes(name), fitting.size(),
          shown(runs), in_quotes(fitting.front()), in_quotes(fitting.back()));
   }
-  if (!name.empty() && fs::is_directory(name, ignored)) return name;
+  std::error_code error;
+  if (!name.empty() && fs::is_directory(name, error)) return name;
+  const bool missing = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+  if (error && !missing && !name.empty()) fail("{}: {}", shown(name), error.message());
   fail("there is no run {} in {}; toy runs lists them", in_quotes(name), shown(runs));
 }
 

@@ -45,6 +45,11 @@ class RunLog {
   const Event& start() const { return start_; }
   /// The event run_end, or null.
   const Event& end() const { return end_; }
+  /// Why it ended, where run_end says so.
+  std::string error() const;
+  /// The configuration that holds now: that of config.json beside the log, which a resumed run may have changed, or
+  /// else that of run_start.
+  const Event& config() const { return config_; }
   /// A text of run_start, as "/model/arch"; empty if it is not there.
   std::string fact(const std::string& pointer) const;
   RunState state() const { return state_; }
@@ -59,7 +64,7 @@ class RunLog {
   std::vector<double> losses() const;
   std::optional<double> last_loss() const;
   std::optional<double> loss_at(std::uint64_t step) const;
-  /// The evaluation with the smallest loss, of those of the name that is there most often.
+  /// The evaluation with the smallest loss, whatever its name: of a part or of the whole of the validation data.
   std::optional<EvalRecord> best_eval() const;
   std::uint64_t tokens() const;
   /// Tokens of all steps by their time; nothing before the first.
@@ -72,7 +77,7 @@ class RunLog {
 
   std::filesystem::path folder_;
   std::string id_;
-  Event start_, end_;
+  Event start_, end_, config_;
   RunState state_ = RunState::crashed;
   std::vector<StepRecord> steps_;
   std::vector<EvalRecord> evals_;

@@ -9,6 +9,7 @@
 #include "toy/cli/model_options.h"
 #include "toy/cli/signals.h"
 #include "toy/cli/trace_text.h"
+#include "toy/io/plural.h"
 
 namespace toy::cli {
 
@@ -183,8 +184,8 @@ void print_results(const std::vector<Result>& results, const Machine& m, Console
          r.kind == "decode" ? fmt::format("{:.0f} %", 100 * of_bandwidth(r)) : "-"});
   }
   console.print(table(rows, "lrrrrrrr"));
-  console.print("{}, {} physical core{}, SIMD level {}; with {} thread{}: reads {:.1f} GB/s, f32 peak {:.0f} GFLOP/s\n",
-                one_line(m.processor), m.cores, m.cores == 1 ? "" : "s", m.simd, m.threads, m.threads == 1 ? "" : "s",
+  console.print("{}, {} physical {}, SIMD level {}; with {} {}: reads {:.1f} GB/s, f32 peak {:.0f} GFLOP/s\n",
+                one_line(m.processor), m.cores, plural(m.cores, "core"), m.simd, m.threads, plural(m.threads, "thread"),
                 m.bandwidth * 1e-9, m.f32 * 1e-9);
 }
 
@@ -194,7 +195,7 @@ void run(const Arguments& a, Console& console) {
   if (plan.prefill == 0 && plan.decode == 0) refuse("nothing to measure: --prefill and --decode are both 0");
   const ModelPath found = find_model(a, console);
   const Interrupt interrupt;
-  CpuDevice device({.threads = std::ranges::max(plan.threads), .simd_level = a.text("--simd").value_or("")});
+  CpuDevice device({.threads = std::ranges::max(plan.threads), .simd_level = simd_level(a)});
   const LanguageModel lm = open_model(found, device, console);
   EngineOptions options{.kv = kv_type(*a.text("--kv"))};
   const std::int64_t trained = lm.model->sizes().context, needed = std::max(plan.prefill, plan.decode);

@@ -210,7 +210,7 @@ void run(const Arguments& a, Console& console) {
   }
   TraceDevice trace;
   const auto model = trace_model(file, trace);
-  const CpuDevice device({.threads = 1, .simd_level = a.text("--simd").value_or("")});
+  const CpuDevice device({.threads = 1, .simd_level = simd_level(a)});
   const auto architecture = file.metadata().get<std::string>("general.architecture");
   std::optional<Tokenizer> tokenizer;
   const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");

@@ -4,6 +4,7 @@
 #include "toy/cli/model_options.h"
 #include "toy/cli/signals.h"
 #include "toy/generate/score.h"
+#include "toy/io/plural.h"
 
 namespace toy::cli {
 
@@ -109,7 +110,7 @@ void run(const Arguments& a, Console& console) {
   if (length <= short_text) print_tokens(result, lm, console);
   std::string means = "nothing was scored";
   if (result.count > 0) {
-    means = fmt::format("{} token{} scored, nll {:.4f}, perplexity {:.4f}", result.count, result.count == 1 ? "" : "s",
+    means = fmt::format("{} {} scored, nll {:.4f}, perplexity {:.4f}", result.count, plural(result.count, "token"),
                         result.nll, result.perplexity);
   } else if (!result.interrupted) {
     means += ", a first token has nothing before it";

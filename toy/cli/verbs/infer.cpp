@@ -4,6 +4,7 @@
 #include "toy/cli/model_options.h"
 #include "toy/cli/signals.h"
 #include "toy/generate/generate.h"
+#include "toy/io/plural.h"
 
 namespace toy::cli {
 
@@ -62,14 +63,15 @@ void dry_run(const Arguments& a, Console& console) {
                        {"tokenizer", bytes_text(m.tokenizer)},
                        {"total", bytes_text(m.total())}},
                       "lr"));
-  console.note("one sequence of {} tokens, KV cache {}; nothing was loaded", engine.context, *a.text("--kv"));
+  console.note("one sequence of {} {}, KV cache {}; nothing was loaded", engine.context,
+               plural(engine.context, "token"), *a.text("--kv"));
 }
 
 /// What the streamed text does not say.
 void tell(const Generation& g, const LanguageModel& lm, std::int64_t context, const Console& console) {
   if (g.context_full) {
-    console.note("note: the context of {} tokens is full after {} new tokens; --context gives more", context,
-                 g.ids.size());
+    console.note("note: the context of {} {} is full after {} new {}; --context gives more", context,
+                 plural(context, "token"), g.ids.size(), plural(g.ids.size(), "token"));
   }
   if (!lm.tokenizer) console.note("note: the file has no tokenizer; --json prints the ids");
   console.note("{} + {} tokens, stopped by {}; prefill {:.1f} tokens/s, decode {:.1f} tokens/s", g.prompt_ids.size(),

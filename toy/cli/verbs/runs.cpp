@@ -1,5 +1,6 @@
 // toy runs: the training runs of a folder.
 #include <cmath>
+#include <system_error>
 
 #include "toy/cli/arguments.h"
 #include "toy/cli/console.h"
@@ -35,9 +36,17 @@ void print_list(const RunList& list, Console& console) {
   for (const SkippedRun& s : list.skipped) console.print("skipped {}\n", one_line(s.reason));
 }
 
+void check_folder(const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return;
+  const bool missing = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
+  if (error && !missing) fail("--dir: {}: {}", shown(folder), error.message());
+  fail("--dir: {} is no folder", shown(folder));
+}
+
 void run(const Arguments& a, Console& console) {
   const std::string folder = *a.text("--dir");
-  if (a.has("--dir") && !std::filesystem::is_directory(folder)) fail("--dir: {} is no folder", shown(folder));
+  if (a.has("--dir")) check_folder(folder);
   const RunList list = list_runs(folder);
   if (a.has("--json")) {
     console.print(line_of(list_json(folder, list)));
@@ -66,7 +75,10 @@ Verb runs_verb() {
   return {
       .name = "runs",
       .summary = "list the training runs of a folder, newest first",
-      .details = "A run that is neither ended nor being written has crashed. The loss is that of the last step.",
+      .details =
+          "A run that is neither ended nor being written has crashed; one that --div-crit stopped was aborted. The "
+          "loss is that of the last step. The best eval is the smallest loss of all evaluations, that of the whole "
+          "validation part at the end included.",
       .positionals = {},
       .options = {runs_folder_option()},
       .json = {form()},

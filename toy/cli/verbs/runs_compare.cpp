@@ -42,20 +42,44 @@ std::string value_text(const Event& value) {
   return one_line(value.is_string() ? value.get<std::string>() : value.dump());
 }
 
-void print_pairs(std::string_view title, const std::vector<LossPair>& pairs, const RunLog& run, const RunLog& baseline,
-                 Console& console) {
+/// What columns and verdict call the runs: their names, or their paths where these are of one name.
+struct Names {
+  std::string run, baseline;
+};
+
+Names names_of(const RunLog& run, const RunLog& baseline) {
+  const bool by_path = run.id() == baseline.id() && run.folder() != baseline.folder();
+  const auto name = [&](const RunLog& r) { return one_line(by_path ? r.folder().string() : r.id()); };
+  return {name(run), name(baseline)};
+}
+
+void print_pairs(std::string_view title, const std::vector<LossPair>& pairs, const Names& names, Console& console) {
   if (pairs.empty()) return;
-  std::vector<std::vector<std::string>> rows{{"  step", one_line(run.id()), one_line(baseline.id()), "difference"}};
+  std::vector<std::vector<std::string>> rows{{"  step", names.run, names.baseline, "difference"}};
   for (const LossPair& p : pairs) {
     const double delta = p.run - p.baseline;
-    rows.push_back({fmt::format("  {}", p.step), loss_text(p.run), loss_text(p.baseline),
+    rows.push_back({fmt::format("  {}", p.step), finite_text(p.run), finite_text(p.baseline),
                     std::isfinite(delta) ? fmt::format("{:+.4f}", delta) : "-"});
   }
   console.print("{}\n{}\n", title, table(rows, "rrrr"));
 }
 
+std::string verdict_text(const RunComparison& c, const Names& names) {
+  std::string text =
+      fmt::format("{}: {} and {}", one_line(c.basis), finite_text(c.run_loss), finite_text(c.baseline_loss));
+  if (!std::isfinite(c.run_loss) && !std::isfinite(c.baseline_loss)) return text + ": neither run is ahead";
+  constexpr double large = 1e4;
+  if (c.ppl_ratio < large) text += fmt::format(", perplexity ratio {:.3f}", c.ppl_ratio);
+  if (c.ppl_ratio >= large && std::isfinite(c.ppl_ratio)) text += fmt::format(", perplexity ratio {:.3g}", c.ppl_ratio);
+  const std::string_view relation = c.verdict == Verdict::par     ? "on par with"
+                                    : c.verdict == Verdict::ahead ? "ahead of"
+                                                                  : "behind";
+  return fmt::format("{}: {} is {} {}", text, names.run, relation, names.baseline);
+}
+
 void print_comparison(const RunLog& run, const RunLog& baseline, const RunComparison& c, Console& console) {
-  std::vector<std::vector<std::string>> rows{{"  name", one_line(run.id()), one_line(baseline.id())}};
+  const Names names = names_of(run, baseline);
+  std::vector<std::vector<std::string>> rows{{"  name", names.run, names.baseline}};
   for (const Difference& d : c.differences)
     rows.push_back({"  " + one_line(d.name), value_text(d.run), value_text(d.baseline)});
   if (rows.size() > 1) {
@@ -63,15 +87,11 @@ void print_comparison(const RunLog& run, const RunLog& baseline, const RunCompar
   } else {
     console.print("The hyperparameters are the same.\n\n");
   }
-  print_pairs("Training loss", c.losses, run, baseline, console);
-  print_pairs("Evaluations", c.evaluations, run, baseline, console);
+  print_pairs("Training loss", c.losses, names, console);
+  print_pairs("Evaluations", c.evaluations, names, console);
   if (std::isfinite(c.speed_ratio)) console.print("Speed: {:.2f} times the tokens per second\n", c.speed_ratio);
   if (c.basis.empty()) return console.print("The runs share no step.\n");
-  console.print("{}: {} and {}, perplexity ratio {:.3f}: {} is {} {}\n", one_line(c.basis), loss_text(c.run_loss),
-                loss_text(c.baseline_loss), c.ppl_ratio, one_line(run.id()),
-                c.verdict == Verdict::par ? "on par with"
-                                          : std::string(name(c.verdict)) + (c.verdict == Verdict::ahead ? " of" : ""),
-                one_line(baseline.id()));
+  console.print("{}\n", verdict_text(c, names));
 }
 
 void run(const Arguments& a, Console& console) {

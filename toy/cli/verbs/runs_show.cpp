@@ -8,6 +8,7 @@
 #include "toy/cli/json.h"
 #include "toy/cli/plot.h"
 #include "toy/cli/run_facts.h"
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/train/run_compare.h"
@@ -45,13 +46,18 @@ void print_numbers(const RunLog& run, Console& console) {
                 time_text(run.fact("/started_at")), duration_text(run.wall_seconds()));
   std::string speed;
   if (const auto rate = run.tokens_per_second()) speed = fmt::format(", {} tokens/s", short_count(std::llround(*rate)));
-  console.print("{} steps, {} tokens{}, last loss {}", run.steps().size(),
-                short_count(static_cast<std::int64_t>(run.tokens())), speed, loss_text(run.last_loss()));
+  const std::size_t steps = run.steps().size();
+  console.print("{} {}, {} {}{}, last loss {}", steps, plural(steps, "step"),
+                short_count(static_cast<std::int64_t>(run.tokens())), plural(run.tokens(), "token"), speed,
+                run.last_loss() ? finite_text(*run.last_loss()) : "-");
   if (const auto best = run.best_eval()) {
     console.print(", best {} loss {} at step {}", one_line(best->name), loss_text(best->loss), best->step);
   }
   console.print("\n");
-  if (run.skipped_lines() > 0) console.print("{} lines of its log cannot be read\n", run.skipped_lines());
+  if (!run.error().empty()) console.print("{}: {}\n", name(run.state()), one_line(run.error()));
+  if (const std::uint64_t n = run.skipped_lines(); n > 0) {
+    console.print("{} {} of its log cannot be read\n", n, plural(n, "line"));
+  }
 }
 
 void print_details(const RunLog& run, Console& console) {
@@ -67,7 +73,7 @@ void print_details(const RunLog& run, Console& console) {
   if (!run.evals().empty()) {
     rows = {{"  name", "step", "loss"}};
     for (const EvalRecord& e : run.evals()) {
-      rows.push_back({"  " + one_line(e.name), std::to_string(e.step), loss_text(e.loss)});
+      rows.push_back({"  " + one_line(e.name), std::to_string(e.step), finite_text(e.loss)});
     }
     console.print("\nEvaluations\n{}", table(rows, "lrr"));
   }
@@ -95,7 +101,8 @@ void run(const Arguments& a, Console& console) {
     if (a.has("--check") && complaints.empty()) console.print("\nThe log follows toy/v1.\n");
   }
   console.flush();
-  if (!complaints.empty()) fail("{}: its log breaks toy/v1 in {} places", shown(folder), complaints.size());
+  const std::size_t places = complaints.size();
+  if (places > 0) fail("{}: its log breaks toy/v1 in {} {}", shown(folder), places, plural(places, "place"));
 }
 
 JsonForm form() {
@@ -139,7 +146,7 @@ Verb runs_show_verb() {
   return {
       .name = "runs show",
       .summary = "show a run: its loss, evaluations, samples and hyperparameters",
-      .details = {},
+      .details = "The hyperparameters are those that hold now: a resumed run may have got others than it began with.",
       .positionals = {{"ID", "the run: its name in --dir, a beginning that no other has, or a path"}},
       .options = {runs_folder_option(),
                   {.name = "--check", .help = "also hold the log against its schema, toy/v1; exit code 1 if it fails"}},

@@ -9,6 +9,7 @@
 #include "toy/cli/model_options.h"
 #include "toy/cli/signals.h"
 #include "toy/cli/train_settings.h"
+#include "toy/io/plural.h"
 
 namespace toy::cli {
 
@@ -17,16 +18,8 @@ namespace {
 struct Trial {
   std::int32_t batch = 0, threads = 0;
   double tokens_per_second = 0;
-  std::string error;  // why it could not be tried
+  std::optional<Error> error{};  // why it could not be tried
 };
-
-std::vector<std::int32_t> counts(const Arguments& a, std::string_view option, std::vector<std::int32_t> absent) {
-  std::vector<std::int32_t> values = a.integers(option).value_or(std::move(absent));
-  for (const std::int32_t value : values) {
-    if (value < 1) refuse("{}: expected numbers of 1 or more, found {}", option, value);
-  }
-  return values;
-}
 
 /// The median of the steps after the first, which also takes its memory from the system.
 double speed(Training& training, std::int64_t steps, const std::stop_token& stop) {
@@ -58,7 +51,7 @@ std::optional<Trial> measure(FromScratch recipe, const Corpus& corpus, const Voc
     Training training = recipe.realize(device, corpus, words);
     trial.tokens_per_second = speed(training, steps, stop);
   } catch (const Error& error) {
-    trial.error = error.what();
+    trial.error = error;
   }
   if (stop.stop_requested()) return std::nullopt;
   return trial;
@@ -91,9 +84,8 @@ void print_trials(const std::vector<Trial>& trials, const Trial& best, Console& 
   std::vector<std::vector<std::string>> rows{{"batch size", "threads", "tokens/s", "of the best"}};
   for (const Trial& t : trials) {
     rows.push_back(
-        {std::to_string(t.batch), std::to_string(t.threads),
-         t.error.empty() ? fmt::format("{:.0f}", t.tokens_per_second) : "-",
-         t.error.empty() ? fmt::format("{:.0f} %", 100 * t.tokens_per_second / best.tokens_per_second) : t.error});
+        {std::to_string(t.batch), std::to_string(t.threads), t.error ? "-" : fmt::format("{:.0f}", t.tokens_per_second),
+         t.error ? t.error->what() : fmt::format("{:.0f} %", 100 * t.tokens_per_second / best.tokens_per_second)});
   }
   console.print(table(rows, "rrrl"));
 }
@@ -101,9 +93,10 @@ void print_trials(const std::vector<Trial>& trials, const Trial& best, Console& 
 /// All trials, or those before an interruption.
 std::vector<Trial> measure_all(const Arguments& a, const std::stop_token& stop) {
   const RunConfig config = recipe_config(a);
-  const auto batches = counts(a, "--batch-sizes", {4, 8, 16, 32}), threads = counts(a, "--threads", usual_threads());
-  const CpuOptions cpu{0, a.text("--simd").value_or("")};
-  if (*a.text("--device") != "cpu") refuse("--device: unknown device '{}'; built: cpu", *a.text("--device"));
+  const std::vector<std::int32_t> usual_batches{4, 8, 16, 32};
+  const auto batches = a.integers("--batch-sizes").value_or(usual_batches);
+  const auto threads = a.integers("--threads").value_or(usual_threads());
+  const CpuOptions cpu = cpu_options(a);
   LiveLines lines(!a.has("--quiet"));
   std::vector<Trial> trials;
   const Corpus corpus = corpus_of(config);
@@ -117,7 +110,7 @@ std::vector<Trial> measure_all(const Arguments& a, const std::stop_token& stop) 
   for (const std::int32_t batch : batches) {
     for (const std::int32_t n : threads) {
       if (stop.stop_requested()) break;
-      lines.show(fmt::format("batch size {}, {} threads ({} of {})", batch, n, trials.size() + 1,
+      lines.show(fmt::format("batch size {}, {} {} ({} of {})", batch, n, plural(n, "thread"), trials.size() + 1,
                              batches.size() * threads.size()));
       auto trial = measure(config.recipe, corpus, words, cpu, batch, n, *a.integer("--steps"), stop);
       if (trial) trials.push_back(std::move(*trial));
@@ -131,7 +124,7 @@ Json answer(const std::vector<Trial>& trials, const Trial* best, const std::stri
   Json list = Json::array();
   for (const Trial& t : trials) {
     Json trial{{"batch_size", t.batch}, {"threads", t.threads}, {"tokens_per_second", t.tokens_per_second}};
-    if (!t.error.empty()) trial["error"] = t.error;
+    if (t.error) trial["error"] = t.error->what();
     list.push_back(std::move(trial));
   }
   return {{"trials", std::move(list)},
@@ -147,7 +140,9 @@ void run(const Arguments& a, Console& console) {
   const auto fastest = std::ranges::max_element(trials, {}, &Trial::tokens_per_second);
   const Trial* const best = fastest != trials.end() && fastest->tokens_per_second > 0 ? &*fastest : nullptr;
   if (best == nullptr && !interrupted) {
-    fail("nothing could be measured{}{}", trials.empty() ? "" : ": ", trials.empty() ? "" : fastest->error);
+    const std::optional<Error> why = trials.empty() ? std::nullopt : fastest->error;
+    throw Error(why ? why->fault() : Fault::failed,
+                fmt::format("nothing could be measured{}{}", why ? ": " : "", why ? why->what() : ""));
   }
   const std::string command = best != nullptr ? best_command(a, *best, console) : "";
   if (a.has("--json")) {
@@ -157,7 +152,7 @@ void run(const Arguments& a, Console& console) {
     console.print("{}\n", command);
   }
   console.flush();
-  if (interrupted) console.note("interrupted after {} trials", trials.size());
+  if (interrupted) console.note("interrupted after {} {}", trials.size(), plural(trials.size(), "trial"));
 }
 
 std::vector<Option> own_options() {
@@ -165,12 +160,16 @@ std::vector<Option> own_options() {
            .metavar = "4,8",
            .type = Type::integers,
            .help = "batch sizes to try",
-           .fallback_words = "4,8,16,32"},
+           .fallback_words = "4,8,16,32",
+           .min = 1,
+           .max = 1 << 20},
           {.name = "--threads",
            .metavar = "1,2",
            .type = Type::integers,
            .help = "numbers of threads to try",
-           .fallback_words = "powers of two up to the physical cores"},
+           .fallback_words = "powers of two up to the physical cores",
+           .min = 1,
+           .max = 1024},
           {.name = "--steps",
            .metavar = "N",
            .type = Type::integer,

@@ -38,8 +38,12 @@ struct Resumed {
 
 Resumed resumed_of(const Arguments& a) {
   const fs::path named = *a.text("--resume");
-  if (!fs::is_regular_file(named)) return {find_run(*a.text("--out"), named.string()), std::nullopt};
-  const std::string file = named.stem().string(), part = fs::absolute(named).parent_path().filename().string();
+  std::error_code unknown;  // find_run says what is wrong with a path
+  const fs::path whole = fs::absolute(named, unknown);
+  if (unknown || !fs::is_regular_file(named, unknown)) {
+    return {find_run(*a.text("--out"), named.string()), std::nullopt};
+  }
+  const std::string file = named.stem().string(), part = whole.parent_path().filename().string();
   std::int64_t step = -1;
   if (file.starts_with("step-")) {
     const auto [end, error] = std::from_chars(file.data() + 5, file.data() + file.size(), step);
@@ -48,7 +52,7 @@ Resumed resumed_of(const Arguments& a) {
   if (step < 0 || (part != "weights" && part != "state")) {
     refuse("--resume: {} is no file of a run; expected runs/ID, or step-N of its weights or state", shown(named));
   }
-  return {fs::absolute(named).parent_path().parent_path(), step};
+  return {whole.parent_path().parent_path(), step};
 }
 
 Run resume(const Arguments& a, Device& device, Console& console) {
@@ -85,7 +89,8 @@ Run begin(const Arguments& a, Device& device, Console& console, const std::stop_
   try {
     return Run::begin(folder, config, corpus, device, preparation(lines, stop));
   } catch (const Error&) {
-    fs::remove_all(folder);  // nothing was trained
+    std::error_code ignored;
+    fs::remove_all(folder, ignored);  // nothing was trained
     throw;
   }
 }
@@ -107,7 +112,7 @@ Json number_or_null(const std::optional<double>& value) { return value ? Json(*v
 
 std::string_view end_name(RunSummary::End end) {
   if (end == RunSummary::End::completed) return "completed";
-  return end == RunSummary::End::interrupted ? "interrupted" : "diverged";
+  return end == RunSummary::End::interrupted ? "interrupted" : "aborted";
 }
 
 void tell_interruption(const Run& run, const RunSummary& s, const Console& console) {
@@ -244,7 +249,7 @@ std::vector<Field> answer_fields() {
           {"val_loss", "number or null", "mean over the whole validation part; null if interrupted or without one"},
           {"tokens_per_second", "number", "of the steps of this call"},
           {"weights", "string", "the model's GGUF file"},
-          {"end", "string", "completed, interrupted or diverged"}};
+          {"end", "string", "completed, interrupted or aborted (by --div-crit)"}};
 }
 
 }  // namespace

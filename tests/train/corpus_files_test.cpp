@@ -1,0 +1,135 @@
+// What a pattern of --corpus names.
+#include "toy/train/corpus_files.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include "toy/train/corpus.h"
+
+#include "tests/io/expect_error.h"
+#include "tests/io/scratch.h"
+
+namespace toy::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+namespace fs = std::filesystem;
+
+class CorpusPatterns : public ::testing::Test {
+ protected:
+  CorpusPatterns() {
+    for (const char* file : {"top.txt", ".top.txt", "[br].txt", "b.txt", "a/one.txt", "a/deep/two.txt",
+                             "a/deep/.hidden.txt", "a/.closed/three.txt", "b/four.md", "{x}.txt"}) {
+      fs::create_directories((folder / file).parent_path());
+      write_bytes(folder / file, "text");
+    }
+  }
+  /// The files below the folder that a pattern names, separated by spaces.
+  std::string named(const std::string& pattern) const {
+    std::string all;
+    for (const fs::path& path : files_named((folder / pattern).string()).paths) {
+      all += (all.empty() ? "" : " ") + path.lexically_normal().lexically_relative(folder.path()).string();
+    }
+    return all;
+  }
+  std::string error(const std::string& pattern) const {
+    std::string text = error_of([&] { (void)files_named((folder / pattern).string()); });
+    const std::string prefix = folder.path().string() + "/";
+    for (std::size_t at = 0; (at = text.find(prefix)) != std::string::npos;) text.erase(at, prefix.size());
+    return text;
+  }
+
+  const ScratchFolder folder;
+};
+
+TEST_F(CorpusPatterns, WildcardsOfTheShell) {
+  EXPECT_EQ(named("*.txt"), "[br].txt b.txt top.txt {x}.txt");
+  EXPECT_EQ(named("?.txt"), "b.txt");
+  EXPECT_EQ(named("[ab].txt"), "b.txt");
+  EXPECT_EQ(named("*/*.txt"), "a/one.txt");
+  EXPECT_EQ(named("{top,b}.txt"), "top.txt b.txt");
+  EXPECT_EQ(named("{a/one,b{,/four}}.{txt,md}"), "a/one.txt b.txt b/four.md");
+  EXPECT_EQ(named("a/.closed/*"), "a/.closed/three.txt");
+  EXPECT_EQ(named("\\[br\\].txt"), "[br].txt");
+  EXPECT_EQ(named("a/deep/../one.*"), "a/one.txt");
+}
+
+TEST_F(CorpusPatterns, TwoStarsStandForAnyFoldersAlsoNone) {
+  EXPECT_EQ(named("**/*.txt"), "[br].txt a/deep/two.txt a/one.txt b.txt top.txt {x}.txt");
+  EXPECT_EQ(named("**/**/two.txt"), "a/deep/two.txt");
+  EXPECT_EQ(named("a/**"), "a/deep/two.txt a/one.txt");
+  EXPECT_EQ(named("**/deep/*"), "a/deep/two.txt");
+  EXPECT_EQ(named("{a,b}/**/*.{txt,md}"), "a/deep/two.txt a/one.txt b/four.md");
+  fs::create_directory_symlink(folder.path(), folder / "b/round");
+  EXPECT_EQ(named("**/four.md"), "b/four.md");
+}
+
+TEST_F(CorpusPatterns, APathThatExistsIsNoPattern) {
+  EXPECT_EQ(named("[br].txt"), "[br].txt");
+  EXPECT_EQ(named("{x}.txt"), "{x}.txt");
+  fs::remove(folder / "[br].txt");
+  EXPECT_EQ(named("[br].txt"), "b.txt");
+}
+
+TEST_F(CorpusPatterns, SaysWhatAFolderIs) {
+  EXPECT_EQ(error("a"), "corpus: 'a' is a folder; for its files give 'a/*'");
+  EXPECT_EQ(error("a/"), "corpus: 'a/' is a folder; for its files give 'a/*'");
+  EXPECT_THAT(error("a/de*"), HasSubstr("matches only folders"));
+}
+
+TEST_F(CorpusPatterns, SaysThatNothingFits) {
+  for (const char* pattern : {"none", "*.none", "none/*.txt", "**/none", "top.txt/*", "top.txt/x", "{none", "[none",
+                              "\\", "{}", "none/../x*"}) {
+    EXPECT_THAT(error(pattern), HasSubstr("matches no file")) << pattern;
+  }
+  EXPECT_THAT(error(std::string(200, '{')), HasSubstr("more than 100 braces"));
+  std::string many;
+  for (int i = 0; i < 20; ++i) many += "{a,b}";
+  EXPECT_THAT(error(many), HasSubstr("more than 10000 patterns"));
+}
+
+TEST_F(CorpusPatterns, ALoopOfLinksIsNamedAndLeavesTheOthers) {
+  fs::create_symlink("loop.txt", folder / "loop.txt");
+  fs::create_symlink("nowhere", folder / "broken.txt");
+  EXPECT_EQ(error("loop.txt"), "corpus: loop.txt: Too many levels of symbolic links");
+  EXPECT_THAT(error("l*.txt"), HasSubstr("no file that can be read: loop.txt: Too many levels of symbolic links"));
+  EXPECT_EQ(named("?o*.txt"), "top.txt");
+  const std::vector<std::string> patterns{(folder / "*.txt").string()};
+  const Corpus corpus = Corpus::files(patterns);
+  EXPECT_EQ(corpus.documents().size(), 4U);
+  EXPECT_THAT(corpus.notes(), ElementsAre(HasSubstr("broken.txt: No such file or directory; left out"),
+                                          HasSubstr("loop.txt: Too many levels of symbolic links; left out")));
+}
+
+TEST_F(CorpusPatterns, VeryLongOnesGiveAShortLine) {
+  const std::string name(100'000, 'x');
+  EXPECT_THAT(error(name), HasSubstr("File name too long"));
+  EXPECT_LT(error(name).size(), 400U);
+  for (const std::string& pattern : {name + "/*", name + "*", "*/" + name, "**/" + name}) {
+    EXPECT_LT(error(pattern).size(), 600U);
+  }
+  std::string deep;
+  for (int i = 0; i < 30'000; ++i) deep += "a/";
+  EXPECT_LT(error(deep + "*").size(), 600U);
+}
+
+TEST_F(CorpusPatterns, AClosedFolderIsNamed) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read every folder";
+  fs::permissions(folder / "a", fs::perms::none);
+  EXPECT_EQ(error("a/*"), "corpus: 'a/*' matches no file that can be read: a: Permission denied");
+  EXPECT_EQ(error("a/one.txt"), "corpus: a/one.txt: Permission denied");
+  EXPECT_THAT(error("a/deep/*"), HasSubstr("a/deep: Permission denied"));
+  const NamedFiles found = files_named((folder / "**/*.md").string());
+  EXPECT_THAT(found.paths, ElementsAre(folder / "b/four.md"));
+  EXPECT_THAT(found.left_out, ElementsAre(HasSubstr("a: Permission denied")));
+  fs::permissions(folder / "a", fs::perms::owner_all);
+  EXPECT_THAT(files_named((folder / "**/*.md").string()).left_out, IsEmpty());
+}
+
+}  // namespace
+}  // namespace toy::testing
