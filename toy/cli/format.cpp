@@ -87,9 +87,24 @@ std::string table(const std::vector<std::vector<std::string>>& rows, std::string
 std::string shell_word(const std::string& word) {
   constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,./:@%";
   if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? "'\\''" : std::string(1, c);
-  return quoted + "'";
+  std::string usual = "'", spelled = "$'";
+  bool printable = true;
+  for (std::string_view rest = word; !rest.empty();) {
+    const Utf8Head head = utf8_head(rest);
+    const auto byte = static_cast<unsigned char>(rest.front());
+    if (head.kind != Utf8Head::valid || byte < 0x20 || byte == 0x7f) {
+      printable = false;
+      spelled += fmt::format("\\x{:02x}", byte);
+      rest.remove_prefix(1);
+      continue;
+    }
+    const std::string_view character = rest.substr(0, head.length);
+    usual += character == "'" ? "'\\''" : character;
+    if (character == "'" || character == "\\") spelled += '\\';
+    spelled += character;
+    rest.remove_prefix(head.length);
+  }
+  return (printable ? usual : spelled) + "'";
 }
 
 }  // namespace toy::cli

@@ -13,6 +13,7 @@
 #include "toy/cli/signals.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
+#include "toy/train/checkpoint.h"
 
 namespace toy::cli {
 
@@ -33,6 +34,23 @@ std::string read_all(int descriptor, const std::string& name) {
   }
   if (descriptor != STDIN_FILENO) ::close(descriptor);
   return text;
+}
+
+/// The files of a run beside its models: says where the model is.
+void refuse_files_of_a_run(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  std::error_code unknown;
+  const fs::path folder = path.has_filename() ? path : path.parent_path();
+  if (fs::is_directory(folder, unknown)) {
+    const auto steps = checkpoint_steps(folder);
+    if (steps.empty()) return;
+    refuse("{}: is a run; its newest model is {}", shown(path),
+           shown(folder / "weights" / fmt::format("step-{}.gguf", steps.back())));
+  }
+  const fs::path part = path.has_parent_path() ? path.parent_path() : fs::current_path(unknown);
+  const fs::path model = part.parent_path() / "weights" / path.stem().concat(".gguf");
+  if (part.filename() != "state" || !fs::exists(model, unknown)) return;
+  refuse("{}: is the state of a training; the model of that step is {}", shown(path), shown(model));
 }
 
 /// "library/model:tag" is also called "model:tag", and "org/repo/file" also "file".
@@ -115,6 +133,7 @@ ModelPath find_model(const Arguments& arguments, const Console& console) {
   }
   const std::string& wanted = arguments.positional(0);
   std::error_code error;
+  refuse_files_of_a_run(wanted);
   if (std::filesystem::exists(wanted, error) || wanted.ends_with(".gguf")) return {wanted};
   std::vector<std::string> names;
   std::filesystem::path path;

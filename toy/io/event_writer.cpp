@@ -40,6 +40,11 @@ double last_time(const std::filesystem::path& path, std::uint64_t bytes) {
   return seconds;
 }
 
+constexpr int opening = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;  // a pipe must not wait for a reader
+
+/// Opens a log that is not there yet; -1 if it is.
+int make_log(const std::filesystem::path& path) { return ::open(path.c_str(), opening | O_EXCL, 0666); }
+
 }  // namespace
 
 EventWriter::EventWriter(std::filesystem::path path, std::uint64_t keep, FileCalls calls)
@@ -47,23 +52,40 @@ EventWriter::EventWriter(std::filesystem::path path, std::uint64_t keep, FileCal
           std::move(path), [keep] { return keep; }, std::move(calls)) {}
 
 EventWriter::EventWriter(std::filesystem::path path, const std::function<std::uint64_t()>& keep, FileCalls calls)
-    : path_(std::move(path)),
-      calls_(std::move(calls)),
-      descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) {
+    : path_(std::move(path)), calls_(std::move(calls)), descriptor_(make_log(path_)) {
+  const bool made = descriptor_ >= 0;
+  if (!made && errno == EEXIST) descriptor_ = ::open(path_.c_str(), opening, 0666);
+  // ENXIO: a pipe that nobody reads.
+  if (descriptor_ < 0 && errno == ENXIO) fail("{}: is not a regular file", shown(path_));
   if (descriptor_ < 0) fail_with("cannot open the log", errno);
+  bool empty_and_own = false;
   try {
-    struct flock lock = whole_file(F_WRLCK);
-    if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) {
-      if (errno != EAGAIN && errno != EACCES) fail_with("cannot lock the log", errno);
-      fail("{}: another process writes this log; wait for it or end it", shown(path_));
-    }
+    lock();
+    empty_and_own = made;
     const std::uint64_t kept = keep();
     if (kept > 0) seconds_ = seconds_before_ = last_time(path_, kept);
     cut_to(kept);
     sync_folder_of(path_, calls_);
   } catch (...) {
+    if (empty_and_own) ::unlink(path_.c_str());
     ::close(descriptor_);
     throw;
+  }
+}
+
+void EventWriter::lock() {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) != 0) fail_with("cannot open the log", errno);
+  if (!S_ISREG(status.st_mode)) fail("{}: is not a regular file", shown(path_));
+  struct flock lock = whole_file(F_WRLCK);
+  if (::fcntl(descriptor_, F_OFD_SETLK, &lock) != 0) {
+    if (errno != EAGAIN && errno != EACCES) fail_with("cannot lock the log", errno);
+    fail("{}: another process writes this log; wait for it or end it", shown(path_));
+  }
+  // The one who made it may have failed, and removed it, after it was opened here.
+  struct stat named {};
+  if (::stat(path_.c_str(), &named) != 0 || named.st_ino != status.st_ino || named.st_dev != status.st_dev) {
+    fail("{}: another process removed this log while it was opened; try again", shown(path_));
   }
 }
 

@@ -23,7 +23,8 @@ using Event = nlohmann::json;
 class EventWriter {
  public:
   /// Opens or makes the log and cuts it after `keep` bytes, which must be whole lines; time goes on from the last of
-  /// them. Errors: another process writes this log, it is shorter than `keep`, `keep` is inside a line.
+  /// them. Errors: another process writes this log, it is no regular file, it is shorter than `keep`, `keep` is inside
+  /// a line. A log that was made here is gone after an error.
   explicit EventWriter(std::filesystem::path path, std::uint64_t keep = 0, FileCalls calls = {});
   /// The same, but `keep` is asked when nobody else can write the log any more.
   EventWriter(std::filesystem::path path, const std::function<std::uint64_t()>& keep, FileCalls calls = {});
@@ -47,6 +48,7 @@ class EventWriter {
  private:
   using Clock = std::chrono::steady_clock;
 
+  void lock();
   void cut_to(std::uint64_t bytes);
   [[noreturn]] void fail_with(const char* what, int reason) const;
 

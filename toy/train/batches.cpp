@@ -46,11 +46,11 @@ void WindowSampler::restore(State state) {
                     end_ - begin_ - 1 - state.offset >= length_ &&
                     state.shuffle.size() == static_cast<std::size_t>(windows(state.offset)) &&
                     state.position <= static_cast<std::int64_t>(state.shuffle.size());
-  if (!fits) fail("checkpoint: the shuffle does not fit {} tokens in windows of {}", end_ - begin_, length_);
+  if (!fits) fail("the shuffle does not fit {} tokens in windows of {}", end_ - begin_, length_);
   std::vector<bool> seen(state.shuffle.size());
   for (const std::int32_t window : state.shuffle) {
     if (window < 0 || static_cast<std::size_t>(window) >= seen.size() || seen[static_cast<std::size_t>(window)]) {
-      fail("checkpoint: the shuffle is no permutation of {} windows", seen.size());
+      fail("the shuffle is no permutation of {} windows", seen.size());
     }
     seen[static_cast<std::size_t>(window)] = true;
   }

@@ -152,17 +152,32 @@ std::vector<std::int32_t> read_shuffle(const GgufFile& file) {
 
 }  // namespace
 
+namespace {
+
+Json json_of(const Checkpoint& c) {
+  return {{"schema", schema},
+          {"step", c.step},
+          {"weights", json_of(c.weights)},
+          {"state", json_of(c.state)},
+          {"tokens", json_of(c.tokens)},
+          {"log_bytes", c.log_bytes},
+          {"data", {{"epoch", c.epoch}, {"position", c.position}, {"offset", c.offset}}},
+          {"monitor", {{"loss_sum", c.loss_sum}, {"loss_count", c.loss_count}}},
+          {"validation_loss", json_of(c.validation_loss)},
+          {"best", {{"step", c.best_step}, {"validation_loss", json_of(c.best_loss)}}}};
+}
+
+/// The hash of everything that a sidecar says, whatever its spaces.
+std::string hash_of(const Checkpoint& c) {
+  const std::string text = json_of(c).dump();
+  return fmt::format("{:016x}", hash_of(std::as_bytes(std::span(text))));
+}
+
+}  // namespace
+
 std::string checkpoint_text(const Checkpoint& c) {
-  const Json json{{"schema", schema},
-                  {"step", c.step},
-                  {"weights", json_of(c.weights)},
-                  {"state", json_of(c.state)},
-                  {"tokens", json_of(c.tokens)},
-                  {"log_bytes", c.log_bytes},
-                  {"data", {{"epoch", c.epoch}, {"position", c.position}, {"offset", c.offset}}},
-                  {"monitor", {{"loss_sum", c.loss_sum}, {"loss_count", c.loss_count}}},
-                  {"validation_loss", json_of(c.validation_loss)},
-                  {"best", {{"step", c.best_step}, {"validation_loss", json_of(c.best_loss)}}}};
+  Json json = json_of(c);
+  json["fnv1a64"] = hash_of(c);
   return json.dump(2) + "\n";
 }
 
@@ -200,6 +215,10 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
   c.validation_loss = optional_number(json, "validation_loss", name);
   c.best_step = member<std::int64_t>(part("best"), "step", name);
   c.best_loss = optional_number(part("best"), "validation_loss", name);
+  // Older sidecars have none.
+  if (json.contains("fnv1a64") && member<std::string>(json, "fnv1a64", name) != hash_of(c)) {
+    fail("{}: what it says has changed since it was saved", name);
+  }
   return c;
 }
 
@@ -220,6 +239,10 @@ void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c
   c.epoch = windows.epoch;
   c.position = windows.position;
   c.offset = windows.offset;
+  save_sidecar(run, c, calls);
+}
+
+void save_sidecar(const fs::path& run, const Checkpoint& c, const FileCalls& calls) {
   write_atomically(
       run / sidecar_path(c.step), [&](ByteSink& sink) { sink.text(checkpoint_text(c)); }, calls);
 }
@@ -281,34 +304,66 @@ Checkpoint open_checkpoint(const fs::path& run, std::int64_t step) {
   return c;
 }
 
-FoundCheckpoint newest_checkpoint(const fs::path& run) {
-  FoundCheckpoint found;
-  std::vector<std::int64_t> steps = checkpoint_steps(run);
+namespace {
+
+/// Tries the checkpoints from the newest on. Returns the newer ones that are damaged, each with the reason.
+template <class Try>
+std::vector<std::string> first_good(const fs::path& run, const Try& attempt) {
+  std::vector<std::string> skipped;
+  const std::vector<std::int64_t> steps = checkpoint_steps(run);
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
     try {
-      found.checkpoint = open_checkpoint(run, *step);
-      return found;
+      attempt(*step);
+      return skipped;
     } catch (const Error& error) {
-      found.skipped.emplace_back(error.what());
+      if (error.fault() == Fault::asked_wrongly) throw;
+      skipped.emplace_back(error.what());
     }
   }
-  fail("{}: no complete checkpoint{}{}", shown(run), found.skipped.empty() ? "" : ": ",
-       found.skipped.empty() ? "" : found.skipped.front());
+  fail("{}: no complete checkpoint{}{}", shown(run), skipped.empty() ? "" : ": ",
+       skipped.empty() ? "" : skipped.front());
 }
 
-Training restore_training(const fs::path& run, const Checkpoint& c, Device& device, TokenData tokens,
-                          const TrainingOptions& options) {
+Training training_at(const fs::path& run, const Checkpoint& c, const fs::path& tokens, Device& device,
+                     const TrainingOptions& options) {
   const GgufFile weights = GgufFile::open(run / c.weights.path);
   auto model = load_model(weights, device, Use::training);
   const std::int64_t context = model->sizes().context;
-  Training training(
-      {&device, weights.metadata(), std::move(model), Tokenizer::from_metadata(weights.metadata()), std::move(tokens)},
-      context, options);
+  Training training({&device, weights.metadata(), std::move(model), Tokenizer::from_metadata(weights.metadata()),
+                     TokenData::open(run / tokens)},
+                    context, options);
   const GgufFile state = GgufFile::open(run / c.state.path);
   restore_moments(state, training.optimizer());
   training.optimizer().resume(c.step);
-  training.windows().restore({c.epoch, c.position, c.offset, read_shuffle(state)});
+  auto shuffle = read_shuffle(state);
+  try {
+    training.windows().restore({c.epoch, c.position, c.offset, std::move(shuffle)});
+  } catch (const Error& error) {
+    fail("{}: {}", shown(run / sidecar_path(c.step)), error.what());
+  }
   return training;
+}
+
+}  // namespace
+
+FoundCheckpoint newest_checkpoint(const fs::path& run) {
+  FoundCheckpoint found;
+  found.skipped = first_good(run, [&](std::int64_t step) { found.checkpoint = open_checkpoint(run, step); });
+  return found;
+}
+
+RestoredTraining restore_training(const fs::path& run, const fs::path& tokens, Device& device,
+                                  const TrainingOptions& options) {
+  RestoredTraining restored;
+  restored.skipped = first_good(run, [&](std::int64_t step) {
+    const Checkpoint c = open_checkpoint(run, step);
+    if (options.steps < c.step) {
+      refuse("steps: the run has done {} already; expected no less, found {}", c.step, options.steps);
+    }
+    restored.training = std::make_unique<Training>(training_at(run, c, tokens, device, options));
+    restored.checkpoint = c;
+  });
+  return restored;
 }
 
 }  // namespace toy

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,7 +36,8 @@ struct Checkpoint {
   std::int64_t best_step = 0;
 };
 
-/// The sidecar as text and back. Errors: what is missing or of the wrong type, named.
+/// The sidecar as text, with a hash of all that it says, and back. Errors: what is missing or of the wrong type, named;
+/// another hash.
 std::string checkpoint_text(const Checkpoint& checkpoint);
 Checkpoint parse_checkpoint(std::string_view text, const std::string& name);
 
@@ -43,6 +45,9 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name);
 /// says the rest. The checkpoints before stay as they are. Errors: the disk.
 void save_checkpoint(const std::filesystem::path& run, const Training& training, Checkpoint c,
                      const FileCalls& calls = {});
+
+/// Writes the sidecar alone, whole or not at all, in place of the one of its step.
+void save_sidecar(const std::filesystem::path& run, const Checkpoint& checkpoint, const FileCalls& calls = {});
 
 /// A file of a run with its length and hash now.
 HashedFile hashed_file(const std::filesystem::path& run, const std::filesystem::path& relative);
@@ -67,8 +72,16 @@ struct FoundCheckpoint {
 /// The newest complete checkpoint. Errors: there is none.
 FoundCheckpoint newest_checkpoint(const std::filesystem::path& run);
 
-/// The training at a checkpoint: its model and vocabulary from the weights, its data from `tokens`.
-Training restore_training(const std::filesystem::path& run, const Checkpoint& checkpoint, Device& device,
-                          TokenData tokens, const TrainingOptions& options);
+/// A training as it was at a checkpoint.
+struct RestoredTraining {
+  Checkpoint checkpoint;
+  std::unique_ptr<Training> training;
+  std::vector<std::string> skipped;  // newer checkpoints that are damaged, and why
+};
+/// The training at the newest checkpoint that is complete and fits its data: model and vocabulary from the weights,
+/// data from the file `tokens` of the run. Writes nothing. Errors: there is none; it has done more steps than `options`
+/// has.
+RestoredTraining restore_training(const std::filesystem::path& run, const std::filesystem::path& tokens, Device& device,
+                                  const TrainingOptions& options);
 
 }  // namespace toy

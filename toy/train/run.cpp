@@ -7,11 +7,16 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <iterator>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
+#include "toy/optim/adam.h"
+#include "toy/optim/schedule.h"
 #include "toy/train/flow.h"
+#include "toy/train/resume_log.h"
 #include "toy/train/sample.h"
 #include "toy/train/watch.h"
 
@@ -29,11 +34,6 @@ std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(sec
 
 bool every(std::int64_t interval, std::int64_t step) { return interval > 0 && step % interval == 0; }
 
-std::string text_of(const fs::path& path) {
-  const auto map = map_file(path);
-  return {reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size()};
-}
-
 Json host_json() {
   utsname host{};
   if (::uname(&host) != 0) return Json::object();
@@ -46,16 +46,21 @@ Json model_json(const Training& training, const std::string& arch, const std::st
           {"n_heads", s.H}, {"n_kv", s.K},  {"d_head", s.d}, {"d_ff", s.F},    {"weight_type", "f32"}};
 }
 
-/// Losses of the steps in the log's first `bytes`.
-std::vector<double> losses_in(const fs::path& log, std::uint64_t bytes) {
-  std::vector<double> losses;
-  for_each_event(
-      log,
-      [&](Event&& e, std::uint64_t) {
-        if (e.at("kind") == "step" && e.contains("loss") && e["loss"].is_number()) losses.push_back(e["loss"]);
-      },
-      bytes);
-  return losses;
+/// The rate of the step after `done` under a cosine.
+double cosine_rate(const TrainingOptions& o, std::int64_t done) {
+  auto inner = std::make_unique<AdamW>(std::vector<Parameter>{}, AdamOptions{.rate = o.rate});
+  CosineWithWarmup schedule(std::move(inner), o.warmup, o.steps, o.least_rate.value_or(o.rate / 10));
+  schedule.resume(done);
+  return schedule.learning_rate();
+}
+
+/// What other steps do to a cosine that has begun: the rate jumps. Empty: nothing.
+std::string rate_note(const TrainingOptions& before, const TrainingOptions& now, std::int64_t done) {
+  if (!now.cosine || before.steps == now.steps || done == 0 || done >= now.steps) return "";
+  if (before.warmup >= before.steps) return "";  // it could never have been
+  if (cosine_rate(before, done) == cosine_rate(now, done)) return "";
+  return fmt::format("the cosine now ends at step {}, not {}: the learning rate goes from {:.3g} to {:.3g}", now.steps,
+                     before.steps, cosine_rate(before, done - 1), cosine_rate(now, done));
 }
 
 /// Prompts of the samples. Errors: one that was asked for leaves no room in the context.
@@ -73,9 +78,6 @@ std::vector<std::string> sample_prompts(const Training& t, const RunOptions& o, 
       fmt::format("'{}' leaves no room in the context of {}: samples begin with nothing", usual, t.context()));
   return {""};
 }
-
-/// Where config.json, the log and the corpus of a run are.
-constexpr const char *config_file = "config.json", *log_file = "events.jsonl", *tokens_file = "data/tokens.bin";
 
 }  // namespace
 
@@ -112,35 +114,64 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
 
 Run Run::resume(const fs::path& folder, Device& device, const std::function<void(RunConfig&)>& change,
                 const FileCalls& calls) {
-  const fs::path config_path = folder / config_file, log_path = folder / log_file;
-  RunConfig config = parse_config(text_of(config_path), shown(config_path));
+  const fs::path log_path = folder / log_file;
+  RunConfig config = read_config(folder);
+  const TrainingOptions begun_with = config.recipe.options;
   if (change) change(config);
   config.options.check();
-  FoundCheckpoint found;
+  config.recipe.options.check();
+  RestoredTraining restored;
+  KeptLog kept;
+  std::vector<std::string> prompts, notes;
+  // All is read and found good before anything of the run is changed, and while nobody else can change it.
   auto log = std::make_unique<EventWriter>(
       log_path,
       [&] {
-        found = newest_checkpoint(folder);
-        const std::int64_t done = found.checkpoint.step, steps = config.recipe.options.steps;
-        if (steps < done) refuse("steps: the run has done {} already; expected no less, found {}", done, steps);
-        return found.checkpoint.log_bytes;
+        restored = restore_training(folder, tokens_file, device, config.recipe.options);
+        prompts = sample_prompts(*restored.training, config.options, notes);
+        kept = kept_log(log_path, restored.checkpoint);
+        const std::uint64_t found = fs::file_size(log_path);
+        if (!kept.fits && found > kept.bytes) kept.damage += "; as it was: " + set_log_aside(log_path, calls);
+        return kept.bytes;
       },
       calls);
-  const Checkpoint& c = found.checkpoint;
-  auto losses = losses_in(log_path, c.log_bytes);
   Run run(folder, config, std::move(log), calls);
-  tidy_checkpoints(folder, c.step);
-  for (const std::string& why : found.skipped) run.notes_.push_back("a damaged checkpoint was set aside: " + why);
-  TokenData tokens = TokenData::open(folder / tokens_file);
-  run.training_ =
-      std::make_unique<Training>(restore_training(folder, c, device, std::move(tokens), config.recipe.options));
-  run.prompts_ = sample_prompts(*run.training_, config.options, run.notes_);
-  run.earlier_losses_ = std::move(losses);
-  run.progress_ = c;
-  if (c.tokens.path.empty()) run.progress_.tokens = hashed_file(folder, tokens_file);
+  run.progress_ = restored.checkpoint;
+  run.training_ = std::move(restored.training);
+  run.prompts_ = std::move(prompts);
+  run.earlier_losses_ = std::move(kept.losses);
+  if (!kept.fits) run.mend_log(kept.bytes == 0, kept.damage);
+  tidy_checkpoints(folder, run.progress_.step);
+  for (const std::string& why : restored.skipped) {
+    run.notes_.push_back("a damaged checkpoint was set aside: " + why);
+  }
+  if (!kept.fits) run.notes_.push_back(fmt::format("{}: {}", shown(log_path), kept.damage));
+  if (kept.skipped_lines > 0) {
+    run.notes_.push_back(fmt::format("{}: {} {} of it cannot be read", shown(log_path), kept.skipped_lines,
+                                     plural(kept.skipped_lines, "line")));
+  }
+  std::ranges::move(notes, std::back_inserter(run.notes_));
+  const std::string rate = rate_note(begun_with, config.recipe.options, run.progress_.step);
+  if (!rate.empty()) run.notes_.push_back(rate);
+  if (run.progress_.tokens.path.empty()) run.progress_.tokens = hashed_file(folder, tokens_file);
   write_atomically(
-      config_path, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
+      folder / config_file, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
   return run;
+}
+
+/// Says in the log what it lacks, and in the checkpoint how long the log is now.
+void Run::mend_log(bool begin, const std::string& damage) {
+  if (begin) write_start();
+  log_->write({{"kind", "note"}, {"step", progress_.step}, {"text", damage}});
+  log_->sync();
+  progress_.log_bytes = log_->length();
+  save_sidecar(folder_, progress_, calls_);
+}
+
+std::string run_name(const fs::path& folder) {
+  std::error_code nowhere;  // the current folder may be gone
+  const fs::path whole = fs::absolute(folder / log_file, nowhere);
+  return (nowhere ? folder / log_file : whole).lexically_normal().parent_path().filename().string();
 }
 
 void Run::write_start() {

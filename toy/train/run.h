@@ -49,6 +49,14 @@ struct RunConfig {
 /// config.json as text and back. Errors: what is missing or of the wrong type, named.
 std::string config_text(const RunConfig& config);
 RunConfig parse_config(std::string_view text, const std::string& name);
+/// What the config.json of a run says. Errors: as parse_config.
+RunConfig read_config(const std::filesystem::path& run);
+
+/// Where config.json, the log and the corpus of a run are.
+constexpr const char *config_file = "config.json", *log_file = "events.jsonl", *tokens_file = "data/tokens.bin";
+
+/// What a run is called: the name of its folder, also where the path ends with "/" or ".".
+std::string run_name(const std::filesystem::path& folder);
 
 /// Sees a run go on. Each may be empty.
 struct RunObserver {
@@ -77,9 +85,9 @@ class Run {
   static Run begin(const std::filesystem::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                    const FromScratch::Progress& progress = {}, const FileCalls& calls = {});
   /// Goes on after the newest complete checkpoint: cuts the log back to it, removes what was half written, and sets
-  /// newer checkpoints aside, which are damaged.
-  /// `change` may alter the options (steps, intervals). Errors: no checkpoint; fewer steps than it has
-  /// done; somebody else trains this run.
+  /// newer checkpoints aside, which are damaged. Of a log that is damaged or missing it keeps what is there, and says
+  /// what is not. `change` may alter the options (steps, intervals). Errors, which leave the run as it was: no
+  /// checkpoint; fewer steps than it has done; somebody else trains this run.
   static Run resume(const std::filesystem::path& folder, Device& device,
                     const std::function<void(RunConfig&)>& change = {}, const FileCalls& calls = {});
 
@@ -90,13 +98,14 @@ class Run {
   Training& training() { return *training_; }
   const RunConfig& config() const { return config_; }
   const std::filesystem::path& folder() const { return folder_; }
-  std::string id() const { return folder_.filename().string(); }
+  std::string id() const { return run_name(folder_); }
   /// What begin() or resume() noticed, one line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
   Run(std::filesystem::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls);
   void write_start();
+  void mend_log(bool begin, const std::string& damage);
   void write_end(const RunSummary& summary, const char* reason, int code, const std::string& error);
   void train_steps(RunSummary& summary, const RunObserver& observer, const std::stop_token& cancel);
   void one_step(RunSummary& summary, const RunObserver& observer, double& seconds);

@@ -196,6 +196,12 @@ RunConfig parse_config(std::string_view text, const std::string& name) {
   return config;
 }
 
+RunConfig read_config(const std::filesystem::path& run) {
+  const std::filesystem::path path = run / config_file;
+  const auto map = map_file(path);
+  return parse_config({reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size()}, shown(path));
+}
+
 void RunOptions::check() const {
   const auto at_least = [](const char* what, std::int64_t value, std::int64_t least) {
     if (value < least) refuse("{}: expected {} or more, found {}", what, least, value);

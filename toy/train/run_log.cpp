@@ -178,6 +178,8 @@ RunList list_runs(const fs::path& runs) {
 
 fs::path find_run(const fs::path& runs, const std::string& name) {
   std::error_code ignored;
+  const bool is_path = name == "." || name == ".." || name.find('/') != std::string::npos;
+  if (is_path && fs::is_directory(name, ignored)) return name;
   if (!name.empty() && fs::is_directory(runs / name, ignored)) return runs / name;
   std::vector<std::string> fitting;
   for (const std::string& run : names_in(runs)) {

@@ -98,7 +98,8 @@ struct RunList {
 /// The runs in a folder of runs; none if it is missing. What cannot be read is listed with the reason.
 RunList list_runs(const std::filesystem::path& runs);
 
-/// The folder of the run that is called `name` in `runs`, or whose name alone begins so, or that is at the path `name`.
+/// The folder of the run that is called `name` in `runs`, or whose name alone begins so, or that is at the path `name`;
+/// first at the path if it has a "/", or is "." or "..".
 /// Errors: there is none, or there are several.
 std::filesystem::path find_run(const std::filesystem::path& runs, const std::string& name);
 

@@ -1,16 +1,14 @@
 // toy train from-scratch: a new model from a corpus.
-#include <fmt/chrono.h>
-
-#include <charconv>
 #include <chrono>
-#include <ctime>
 #include <stop_token>
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/machine.h"
 #include "toy/cli/model_options.h"
+#include "toy/cli/resumed.h"
 #include "toy/cli/run_facts.h"
+#include "toy/cli/run_folder.h"
 #include "toy/cli/signals.h"
 #include "toy/cli/train_display.h"
 #include "toy/cli/train_settings.h"
@@ -30,45 +28,6 @@ std::string command_line(const Arguments& a) {
   return text;
 }
 
-/// The run that --resume names: its folder, a file of a checkpoint, or its id in --out.
-struct Resumed {
-  fs::path folder;
-  std::optional<std::int64_t> step;
-};
-
-Resumed resumed_of(const Arguments& a) {
-  const fs::path named = *a.text("--resume");
-  std::error_code unknown;  // find_run says what is wrong with a path
-  const fs::path whole = fs::absolute(named, unknown);
-  if (unknown || !fs::is_regular_file(named, unknown)) {
-    return {find_run(*a.text("--out"), named.string()), std::nullopt};
-  }
-  const std::string file = named.stem().string(), part = whole.parent_path().filename().string();
-  std::int64_t step = -1;
-  if (file.starts_with("step-")) {
-    const auto [end, error] = std::from_chars(file.data() + 5, file.data() + file.size(), step);
-    if (error != std::errc() || end != file.data() + file.size()) step = -1;
-  }
-  if (step < 0 || (part != "weights" && part != "state")) {
-    refuse("--resume: {} is no file of a run; expected runs/ID, or step-N of its weights or state", shown(named));
-  }
-  return {whole.parent_path().parent_path(), step};
-}
-
-Run resume(const Arguments& a, Device& device, Console& console) {
-  const Resumed wanted = resumed_of(a);
-  if (wanted.step) {
-    const std::int64_t newest = newest_checkpoint(wanted.folder).checkpoint.step;
-    if (newest != *wanted.step) {
-      refuse("--resume: step {} is not the newest of {}, which is {}; a run goes on after its newest checkpoint",
-             *wanted.step, shown(wanted.folder), newest);
-    }
-  }
-  Run run = Run::resume(wanted.folder, device, [&](RunConfig& config) { change_config(a, config); });
-  console.note("{} goes on after step {}", run.id(), run.training().steps());
-  return run;
-}
-
 FromScratch::Progress preparation(LiveLines& lines, const std::stop_token& stop) {
   return [&lines, stop](std::string_view what, std::int64_t done, std::int64_t all) {
     if (lines.due()) lines.show(fmt::format("{}: {} of {}", what, done, all));
@@ -83,16 +42,11 @@ Run begin(const Arguments& a, Device& device, Console& console, const std::stop_
   const Corpus corpus = corpus_of(config);
   for (const std::string& note : corpus.notes()) console.note("note: {}", note);
   config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
-  const fs::path folder = new_run_folder(*a.text("--out"), config.recipe.model.arch,
-                                         fmt::format("{:%Y%m%d}", fmt::gmtime(std::time(nullptr))));
+  NewRunFolder folder(*a.text("--out"), config.recipe.model.arch);
   LiveLines lines(!a.has("--quiet"));
-  try {
-    return Run::begin(folder, config, corpus, device, preparation(lines, stop));
-  } catch (const Error&) {
-    std::error_code ignored;
-    fs::remove_all(folder, ignored);  // nothing was trained
-    throw;
-  }
+  Run run = Run::begin(folder.path(), config, corpus, device, preparation(lines, stop));
+  folder.keep();
+  return run;
 }
 
 void tell(Run& run, const CpuDevice& device, Console& console) {
@@ -184,14 +138,16 @@ void dry_run(const Arguments& a, Console& console) {
 void run(const Arguments& a, Console& console) {
   if (a.has("--resume") && a.has("--dry-run")) refuse("give only one of --resume, --dry-run");
   if (a.has("--dry-run")) return dry_run(a, console);
-  if (!a.has("--resume")) (void)run_config(a);  // a wrong question is told before anything is made
+  if (!a.has("--resume") || a.has("--out")) check_out(*a.text("--out"));
+  const auto resumed = a.has("--resume") ? std::optional(resumed_of(a)) : std::nullopt;
+  if (!resumed) (void)run_config(a);  // a wrong question is told before anything is made
   const Interrupt interrupt;
-  CpuDevice device(cpu_options(a));
+  CpuDevice device(resumed ? resumed_cpu_options(a, *resumed) : cpu_options(a));
   std::optional<Run> made;
   try {
-    made.emplace(a.has("--resume") ? resume(a, device, console) : begin(a, device, console, interrupt.token()));
+    made.emplace(resumed ? resume_run(a, *resumed, device, console) : begin(a, device, console, interrupt.token()));
   } catch (const Error&) {
-    if (a.has("--resume") || !interrupt.token().stop_requested()) throw;
+    if (resumed || !interrupt.token().stop_requested()) throw;
     return answer_nothing(a, console);
   }
   Run& training = *made;
@@ -230,7 +186,7 @@ std::vector<Option> own_options() {
           {.name = "--resume",
            .metavar = "RUN",
            .type = Type::path,
-           .help = "go on with a run: its id, its folder, or a file of its newest checkpoint"},
+           .help = "go on with a run: its id, its folder, or a file of a checkpoint; an older one begins a new run"},
           {.name = "--max-time",
            .metavar = "SECONDS",
            .type = Type::number,
