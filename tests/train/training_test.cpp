@@ -172,6 +172,48 @@ TEST(Learning, AnOverflowingGradientNamesItsParameter) {
   EXPECT_EQ(parameters(training.model())[0].value.data<float>()[0], before);
 }
 
+TEST(Learning, AGradientThatIsNotFiniteIsNamedWhereItBeganOnTheWayBack) {
+  CpuDevice device({.threads = 1});
+  Training training = small_training(device);
+  training.watch_gradients([](std::span<const Parameter>, std::span<const Tensor> gradients) {
+    for (std::size_t i = 0; i <= 3; ++i) gradients[i].data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  });
+  const std::string third = parameters(training.model())[3].name;
+  EXPECT_THAT(test::error_of([&] { (void)training.step(); }), HasSubstr("the gradient of " + third + " is not finite"));
+}
+
+TEST(Learning, ANormThatOverflowsNamesTheLargestGradient) {
+  for (const double clip : {0.0, 1.0}) {
+    CpuDevice device({.threads = 1});
+    Training training = small_training(device, [&](FromScratch& r) { r.options.clip = clip; });
+    // Values of 1e37 times weights of zero: the loss is finite, the gradient of those weights about 1e34.
+    for (const Parameter& p : parameters(training.model())) {
+      if (p.name == "blk.1.ffn_up.weight") std::ranges::fill(p.value.values<float>(), 1e37F);
+      if (p.name == "blk.1.ffn_down.weight") std::ranges::fill(p.value.values<float>(), 0.0F);
+    }
+    EXPECT_THAT(test::error_of([&] { (void)training.step(); }),
+                ::testing::AllOf(HasSubstr("the norm of the gradient is not finite"),
+                                 HasSubstr("in that of blk.1.ffn_down.weight")))
+        << clip;
+  }
+}
+
+TEST(Learning, AStepThatFailsLeavesEverythingAsItWas) {
+  CpuDevice device({.threads = 1});
+  Training straight = small_training(device), failing = small_training(device);
+  // Beyond an epoch, so that its shuffle has to come back too.
+  const std::int64_t epoch = straight.windows().windows_per_epoch() / straight.options().batch;
+  for (std::int64_t i = 0; i < epoch + 2; ++i) {
+    failing.watch_gradients([](std::span<const Parameter>, std::span<const Tensor> gradients) {
+      gradients[0].data<float>()[0] = std::numeric_limits<float>::infinity();
+    });
+    EXPECT_NE(test::error_of([&] { (void)failing.step(); }), "");
+    failing.watch_gradients({});
+    ASSERT_EQ(failing.step().loss, straight.step().loss) << i;
+  }
+  EXPECT_GT(straight.windows().state().epoch, 0);
+}
+
 TEST(Monitor, WarnsAndStopsAtItsThresholds) {
   // Trained on one letter, validated on another: the gap grows with every step.
   const Corpus corpus = Corpus::texts({std::string(2000, 'a'), std::string(400, 'b')});
@@ -237,7 +279,7 @@ TEST(BadOptions, AreNamedWithBothNumbers) {
   EXPECT_THAT(error([](FromScratch& r) { r.options.steps = 0; }), HasSubstr("steps: expected 1 or more, found 0"));
   EXPECT_THAT(error([](FromScratch& r) { r.options.warmup = 12; }),
               HasSubstr("warmup-steps 12 must be below steps 12"));
-  EXPECT_THAT(error([](FromScratch& r) { r.model.context = 1 << 18; }), HasSubstr("a context of 262144 needs"));
+  EXPECT_THAT(error([](FromScratch& r) { r.model.context = 1 << 15; }), HasSubstr("a context of 32768 needs"));
   EXPECT_THAT(error([](FromScratch& r) { r.model = {.d_model = 65536, .layers = 1024, .heads = 8, .context = 64}; }),
               HasSubstr("not enough memory: training takes about"));
 }

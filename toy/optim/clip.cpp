@@ -20,7 +20,7 @@ double global_norm(std::span<const Tensor> gradients) {
 }
 
 double clip_global_norm(std::span<const Tensor> gradients, double most) {
-  const double norm = global_norm(gradients), factor = std::min(1.0, most / (norm + 1e-6));
+  const double norm = global_norm(gradients), factor = std::isfinite(norm) ? std::min(1.0, most / (norm + 1e-6)) : 1;
   std::set<const std::byte*> done;  // two parameters may share one gradient
   for (const Tensor& g : gradients) {
     if (!g || factor == 1 || !done.insert(g.raw()).second) continue;

@@ -41,6 +41,14 @@ std::int64_t WindowSampler::next() {
   return begin_ + state_.offset + window * length_;
 }
 
+void WindowSampler::rewind(std::int64_t epoch, std::int64_t position) {
+  if (epoch != state_.epoch) {
+    state_.epoch = epoch;
+    begin_epoch();
+  }
+  state_.position = position;
+}
+
 void WindowSampler::restore(State state) {
   const bool fits = state.offset >= 0 && state.offset < length_ && state.epoch >= 0 && state.position >= 0 &&
                     end_ - begin_ - 1 - state.offset >= length_ &&

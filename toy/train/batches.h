@@ -28,6 +28,8 @@ class WindowSampler {
   const State& state() const { return state_; }
   /// Errors: a shuffle that is no permutation of the windows.
   void restore(State state);
+  /// Goes back to where it was: a position of its epoch.
+  void rewind(std::int64_t epoch, std::int64_t position);
   std::int64_t windows_per_epoch() const { return static_cast<std::int64_t>(state_.shuffle.size()); }
 
  private:

@@ -74,9 +74,10 @@ std::vector<std::string> sample_prompts(const Training& t, const RunOptions& o, 
   if (!o.prompts.empty() || o.gen_every == 0) return o.prompts;
   constexpr const char* usual = "Once upon a time";
   if (fits(usual)) return {usual};
-  notes.push_back(
-      fmt::format("'{}' leaves no room in the context of {}: samples begin with nothing", usual, t.context()));
-  return {""};
+  const bool room = fits("");
+  notes.push_back(fmt::format("'{}' leaves no room in the context of {}: {}", usual, t.context(),
+                              room ? "samples begin with nothing" : "there are no samples"));
+  return room ? std::vector<std::string>{""} : std::vector<std::string>{};
 }
 
 }  // namespace
@@ -199,12 +200,16 @@ void Run::write_end(const RunSummary& summary, const char* reason, int code, con
 }
 
 RunSummary Run::train(const RunObserver& observer, const std::stop_token& cancel) {
-  RunSummary summary;
+  RunSummary& summary = summary_ = {};
   summary.losses = earlier_losses_;
   if (!summary.losses.empty()) summary.final_loss = summary.losses.back();
   try {
     train_steps(summary, observer, cancel);
   } catch (const std::exception& error) {
+    summary.end = RunSummary::End::errored;
+    summary.reason = error.what();
+    summary.steps = training_->steps();
+    if (progress_.step > 0) summary.weights = weights_path(progress_.step);
     try {
       write_end(summary, "errored", 1, error.what());
     } catch (const std::exception&) {
@@ -281,7 +286,7 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer, double& sec
   std::vector<double> op_seconds(timing ? op_count : 0);
   training_->device().time_ops(op_seconds);
   const auto start = Clock::now();
-  const StepResult r = training_->step();
+  const StepResult r = step_or_save(observer);
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   training_->watch_gradients({});
   training_->device().time_ops({});
@@ -303,6 +308,24 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer, double& sec
                {"ppl", std::exp(r.loss)}});
   if (watched && config_.options.events.contains("drift")) log_drift(*log_, *training_);
   if (observer.step) observer.step(r, took);
+}
+
+/// One update; where it fails, what the steps before it made is saved.
+StepResult Run::step_or_save(const RunObserver& observer) {
+  try {
+    return training_->step();
+  } catch (const Error&) {
+    const auto finite = [](const Parameter& p) {
+      return std::ranges::all_of(p.value.values<float>(), [](float x) { return std::isfinite(x); });
+    };
+    const bool good = std::ranges::all_of(parameters(training_->model()), finite);
+    try {
+      if (good && training_->steps() > progress_.step) save(std::nullopt, observer);
+    } catch (const std::exception&) {
+      // The first error is the one to tell.
+    }
+    throw;
+  }
 }
 
 /// Requested statistics of the next step: gradients and named activations.

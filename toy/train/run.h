@@ -69,13 +69,13 @@ struct RunObserver {
 
 /// How a run ended.
 struct RunSummary {
-  enum class End { completed, interrupted, diverged } end = End::completed;
+  enum class End { completed, interrupted, diverged, errored } end = End::completed;
   std::int64_t steps = 0;
   std::vector<double> losses;                         // of all steps, those before a resumption included
   std::optional<double> final_loss, validation_loss;  // the latter over the whole validation part
   double tokens_per_second = 0;                       // of the steps of this process
   std::filesystem::path weights;                      // of the last checkpoint
-  std::string reason;                                 // why it diverged
+  std::string reason;                                 // why it diverged, or the error
 };
 
 class Run {
@@ -91,9 +91,11 @@ class Run {
   static Run resume(const std::filesystem::path& folder, Device& device,
                     const std::function<void(RunConfig&)>& change = {}, const FileCalls& calls = {});
 
-  /// Trains to the end, or until `cancel`: then it saves and returns. Errors: a loss that is not finite, the disk; the
-  /// log then says so and the last checkpoint stays.
+  /// Trains to the end, or until `cancel`: then it saves and returns. Errors: a loss or gradient that is not finite
+  /// (the steps before it are saved), the disk; the log then says so and the last checkpoint stays.
   RunSummary train(const RunObserver& observer = {}, const std::stop_token& cancel = {});
+  /// What train() did, also when it threw.
+  const RunSummary& summary() const { return summary_; }
 
   Training& training() { return *training_; }
   const RunConfig& config() const { return config_; }
@@ -109,6 +111,7 @@ class Run {
   void write_end(const RunSummary& summary, const char* reason, int code, const std::string& error);
   void train_steps(RunSummary& summary, const RunObserver& observer, const std::stop_token& cancel);
   void one_step(RunSummary& summary, const RunObserver& observer, double& seconds);
+  StepResult step_or_save(const RunObserver& observer);
   /// False: the gap is beyond the stop.
   bool evaluate(RunSummary& summary, const RunObserver& observer);
   void write_samples(const RunObserver& observer);
@@ -124,6 +127,7 @@ class Run {
   std::vector<std::string> notes_;
   std::vector<std::string> prompts_;
   std::vector<double> earlier_losses_;
+  RunSummary summary_;
   Checkpoint progress_;  // what the next checkpoint will say
   std::optional<double> latest_validation_;
 };

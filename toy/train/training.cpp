@@ -93,7 +93,7 @@ double Training::forward_backward(Tape& tape) {
     if (i == 0 && tap_) ctx.set_tap(std::move(tap_));
     const Tensor hidden = model().forward(ctx);
     const Tensor l = model().loss(hidden, targets_of(device(), e));
-    if (!std::isfinite(value_of(l))) not_finite("loss", e);
+    if (!std::isfinite(value_of(l))) loss_not_finite(e);
     loss += value_of(l) * static_cast<double>(share);
     tape.backward(l, Tensor::of(device(), {}, std::span(&share, 1)));
   }
@@ -102,6 +102,16 @@ double Training::forward_backward(Tape& tape) {
 }
 
 StepResult Training::step() {
+  const std::int64_t epoch = windows_.state().epoch, position = windows_.state().position;
+  try {
+    return update();
+  } catch (...) {
+    windows_.rewind(epoch, position);
+    throw;
+  }
+}
+
+StepResult Training::update() {
   StepResult result;
   result.step = steps() + 1;
   result.rate = optimizer_->learning_rate();
@@ -114,22 +124,38 @@ StepResult Training::step() {
     for (const Parameter& p : optimizer_->parameters()) gradients.push_back(tape.gradient(p.value));
     if (watch_) watch_(optimizer_->parameters(), gradients);
     result.gradient_norm = options_.clip > 0 ? clip_global_norm(gradients, options_.clip) : global_norm(gradients);
-    if (!std::isfinite(result.gradient_norm)) {
-      for (std::size_t i = 0; i < gradients.size(); ++i) {
-        const Tensor g = tape.gradient(optimizer_->parameters()[i].value);
-        if (g && !finite(g)) {
-          fail("step {}: the gradient of {} is not finite (loss {}); a smaller lr may help", result.step,
-               optimizer_->parameters()[i].name, result.loss);
-        }
-      }
-      fail("step {}: the norm of the gradient is not finite; a smaller lr may help", result.step);
-    }
+    if (!std::isfinite(result.gradient_norm)) gradient_not_finite(gradients, result.loss);
     optimizer_->step(gradients);
   }
   return result;
 }
 
-void Training::not_finite(std::string_view what, const Examples& e) const {
+/// Gradients flow from the last parameter to the first: the last that is not finite is where it began. Where all are,
+/// their squares are too large.
+void Training::gradient_not_finite(std::span<const Tensor> gradients, double loss) const {
+  const auto parameters = optimizer_->parameters();
+  std::size_t largest = 0;
+  float most = 0;
+  for (std::size_t i = gradients.size(); i-- > 0;) {
+    if (!gradients[i]) continue;
+    if (!finite(gradients[i])) {
+      fail("step {}: the gradient of {} is not finite (loss {}); a smaller lr may help", steps() + 1,
+           parameters[i].name, loss);
+    }
+    for (const float x : gradients[i].values<float>()) {
+      if (std::abs(x) <= most) continue;
+      most = std::abs(x);
+      largest = i;
+    }
+  }
+  fail(
+      "step {}: the norm of the gradient is not finite: elements of up to {:.3g}, in that of {} (loss {}); a smaller "
+      "lr "
+      "may help",
+      steps() + 1, most, parameters[largest].name, loss);
+}
+
+void Training::loss_not_finite(const Examples& e) const {
   std::string first;
   const Tape::Pause pause(*device().tape());
   Context ctx(device(), e.batch);
@@ -137,7 +163,7 @@ void Training::not_finite(std::string_view what, const Examples& e) const {
     if (first.empty() && value.dtype() == DType::F32 && !finite(value)) first = name;
   });
   (void)model().forward(ctx);
-  fail("step {}: the {} is not finite; {}; a smaller lr may help", steps() + 1, what,
+  fail("step {}: the loss is not finite; {}; a smaller lr may help", steps() + 1,
        first.empty() ? "the hidden rows still are" : "the first value that is not: " + first);
 }
 

@@ -66,7 +66,7 @@ class Training {
   /// The device must outlive it. Errors: options as check(); a corpus too short.
   Training(Parts parts, std::int64_t context, const TrainingOptions& options);
 
-  /// One update. Errors: a loss or gradient that is not finite (says where first; the parameters are unchanged).
+  /// One update. Errors: a loss or gradient that is not finite (says where first); the training is then as before it.
   StepResult step();
   std::int64_t steps() const { return optimizer_->steps(); }
   bool done() const { return steps() >= options_.steps; }
@@ -97,7 +97,9 @@ class Training {
 
  private:
   double forward_backward(Tape& tape);
-  [[noreturn]] void not_finite(std::string_view what, const Examples& e) const;
+  StepResult update();
+  [[noreturn]] void loss_not_finite(const Examples& e) const;
+  [[noreturn]] void gradient_not_finite(std::span<const Tensor> gradients, double loss) const;
 
   Parts parts_;
   std::int64_t context_;
