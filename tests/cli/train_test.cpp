@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "toy/train/stories.h"
+
 #include "tests/cli/json_form.h"
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
@@ -203,7 +205,7 @@ TEST_F(Train, wrong_questions_are_answered_in_one_line) {
   refused({"--batch-size", "-3"}, "--batch-size");
   refused({"--dtype", "f64"}, "--dtype");
   refused({"--clip-grad", "1", "--no-clip-grad"}, "give only one of");
-  refused({"--corpus", "corpus.txt", "--context", "100000"}, "a context of 100000 needs");
+  refused({"--corpus", "corpus.txt", "--context", "30000", "--batch-size", "1"}, "a context of 30000 needs");
   refused({"--vocab", "nothing.gguf"}, "nothing.gguf", 1);
   refused({"--vocab", "wordpiece"}, "expected bpe, char, byte or a GGUF file, found 'wordpiece'");
   refused({"--batch-size", "1048576", "--context", "1048576"}, "batch-size 1048576 times context 1048576: expected");
@@ -246,12 +248,21 @@ TEST_F(Train, a_dry_run_estimates_and_writes_nothing) {
 TEST_F(Train, the_estimate_is_what_it_takes) {
   if (sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
   const std::int64_t idle = toy({"--version"}).peak_bytes;
-  for (const std::vector<std::string>& shape : {std::vector<std::string>{"--d-model", "64", "--layers", "2"},
-                                                {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"},
-                                                {"--d-model", "128", "--batch-size", "16", "--recompute"}}) {
-    std::vector<std::string> all = {"train", "from-scratch", "--corpus", "corpus.txt", "--vocab-size",
-                                    "60",    "--threads",    "1",        "--context",  "128"};
+  std::ofstream large(std::filesystem::path(folder.str()) / "large.txt", std::ios::binary);
+  for (int i = 0; large.tellp() < 8'000'000; ++i) large << story(1, static_cast<std::uint64_t>(i)) << "\n";
+  large.close();
+  for (const std::vector<std::string>& shape :
+       {std::vector<std::string>{"--d-model", "64", "--layers", "2"},
+        {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"},
+        {"--d-model", "128", "--batch-size", "16", "--recompute"},
+        {"--corpus", "large.txt", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
+        {"--corpus", "large.txt", "--d-model", "16", "--vocab", "char", "--val-share", "0.001"},
+        {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"}}) {
+    std::vector<std::string> all = {"train", "from-scratch", "--threads", "1", "--context", "128", "--gen-every", "0"};
     all.insert(all.end(), shape.begin(), shape.end());
+    if (std::ranges::count(shape, "--corpus") == 0) {
+      all.insert(all.end(), {"--corpus", "corpus.txt", "--vocab-size", "60"});
+    }
     std::vector<std::string> dry = all, real = all;
     dry.emplace_back("--dry-run");
     real.insert(real.end(), {"--steps", "3"});

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <malloc.h>
 #include <new>
 
 #include "toy/cli/arguments.h"
@@ -88,6 +89,8 @@ void run_words(std::span<const std::string> words, Console& console) {
 }  // namespace
 
 int run(std::span<const std::string> words, const std::string& called) {
+  open_standard_streams();
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 18);  // larger blocks go back to the system when they are freed
   ignore_broken_pipes();
   try {
     Console console;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <fcntl.h>
 #include <pthread.h>
 #include <span>
 #include <string>
@@ -44,12 +45,22 @@ sigset_t stop_signals() {
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler != SIG_IGN) sigaddset(&set, SIGHUP);  // a closed terminal, unless under nohup
   return set;
 }
 
 }  // namespace
 
 void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+
+void open_standard_streams() {
+  for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
+    if (fcntl(number, F_GETFD) >= 0) continue;
+    if (::open("/dev/null", O_RDWR) != number) return;  // the lowest number that is free
+  }
+}
 
 void guard_mapped_files(const GgufFile& model) {
   std::vector<Guarded>& files = guarded_files();
@@ -74,7 +85,11 @@ Interrupt::Interrupt() {
   watcher_ = std::thread([this, set] {
     for (int number = 0; sigwait(&set, &number) == 0;) {
       if (done_) return;
-      if (source_.stop_requested()) _exit(1);
+      if (source_.stop_requested()) {
+        constexpr std::string_view ended = "toy: ended at once\n";
+        (void)!write(STDERR_FILENO, ended.data(), ended.size());
+        _exit(1);
+      }
       source_.request_stop();
     }
   });

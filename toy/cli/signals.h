@@ -12,12 +12,15 @@ namespace toy::cli {
 /// A closed stdout becomes an error of write() instead of a signal.
 void ignore_broken_pipes();
 
+/// Streams 0 to 2 that are closed get /dev/null, so that no file of the program takes their place.
+void open_standard_streams();
+
 /// A file of the model (a shard) that shrinks while it is mapped ends the program with one line that names it, and exit
 /// code 1.
 void guard_mapped_files(const GgufFile& model);
 
-/// While it lives, the first Ctrl-C (or SIGTERM) asks for a stop and the second ends the program at once.
-/// Make it before threads are started: they inherit which signals are left to it.
+/// While it lives, the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal) asks for a stop and the second ends
+/// the program at once. Make it before threads are started: they inherit which signals are left to it.
 class Interrupt {
  public:
   Interrupt();

@@ -111,10 +111,9 @@ std::vector<Setting> model_settings() {
   };
 }
 
-std::vector<Setting> optimizer_settings() {
+/// How the work of a step is done.
+std::vector<Setting> step_settings() {
   return {
-      {whole("--steps", "steps in all, also of a resumed run", "1000"),
-       [](auto& a, auto& c) { c.recipe.options.steps = *a.integer("--steps"); }, true},
       {{.name = "--dtype",
         .metavar = "TYPE",
         .type = Type::choice,
@@ -128,10 +127,17 @@ std::vector<Setting> optimizer_settings() {
                 "third more time, the same numbers"},
        [](auto& a, auto& c) { c.recipe.options.recompute = a.has("--recompute"); },
        true},
-      {whole("--batch-size", "sequences of a forward", "8", 1, 1 << 20),
-       [](auto& a, auto& c) { c.recipe.options.batch = *a.integer("--batch-size"); }},
       {whole("--accumulate", "forwards of a step", "1", 1, 1 << 20),
        [](auto& a, auto& c) { c.recipe.options.accumulate = *a.integer("--accumulate"); }},
+  };
+}
+
+std::vector<Setting> optimizer_settings() {
+  return {
+      {whole("--steps", "steps in all, also of a resumed run", "1000"),
+       [](auto& a, auto& c) { c.recipe.options.steps = *a.integer("--steps"); }, true},
+      {whole("--batch-size", "sequences of a forward", "8", 1, 1 << 20),
+       [](auto& a, auto& c) { c.recipe.options.batch = *a.integer("--batch-size"); }},
       {real("--lr", "learning rate", "3e-4", 0, 1e3),
        [](auto& a, auto& c) { c.recipe.options.rate = *a.number("--lr"); }},
       {whole("--warmup-steps", "steps in which it rises", "0", 0),
@@ -206,8 +212,14 @@ std::vector<Setting> run_settings() {
   };
 }
 
-std::vector<Setting> settings() {
+std::vector<Setting> recipe_settings() {
   std::vector<Setting> all = model_settings();
+  std::ranges::move(step_settings(), std::back_inserter(all));
+  return all;
+}
+
+std::vector<Setting> settings() {
+  std::vector<Setting> all = recipe_settings();
   std::ranges::move(optimizer_settings(), std::back_inserter(all));
   std::ranges::move(run_settings(), std::back_inserter(all));
   return all;
@@ -220,11 +232,23 @@ std::vector<Option> options_of(const std::vector<Setting>& settings) {
   return options;
 }
 
+/// Errors: an option that would change nothing.
+void refuse_without_effect(const Arguments& a, const RunConfig& config) {
+  const bool validates = config.options.eval_every > 0 && config.recipe.options.validation_share > 0;
+  for (const char* option : {"--div-warn", "--div-crit"}) {
+    if (a.has(option) && !validates) {
+      refuse("{} compares with the validation loss: it needs --eval-every and --val-share above 0", option);
+    }
+  }
+  if (a.has("--events-every") && !a.has("--events")) refuse("--events-every needs --events");
+  if (a.has("--prompt") && config.options.gen_every == 0) refuse("--prompt needs --gen-every above 0");
+}
+
 }  // namespace
 
 std::vector<Option> training_options() { return options_of(settings()); }
 
-std::vector<Option> recipe_options() { return options_of(model_settings()); }
+std::vector<Option> recipe_options() { return options_of(recipe_settings()); }
 
 RunConfig run_config(const Arguments& a) {
   RunConfig config;
@@ -238,6 +262,7 @@ RunConfig run_config(const Arguments& a) {
            in_quotes(config.recipe.vocabulary.kind));
   }
   a.at_most_one({"--clip-grad", "--no-clip-grad"});
+  refuse_without_effect(a, config);
   config.recipe.options.check();
   config.options.check();
   config.recipe.model = config.recipe.model.resolved();
@@ -246,7 +271,7 @@ RunConfig run_config(const Arguments& a) {
 
 RunConfig recipe_config(const Arguments& a) {
   RunConfig config;
-  for (const Setting& s : model_settings()) s.set(a, config);
+  for (const Setting& s : recipe_settings()) s.set(a, config);
   config.recipe.model = config.recipe.model.resolved();
   return config;
 }

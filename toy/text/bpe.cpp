@@ -91,11 +91,13 @@ BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, const std::shared_ptr<Piece
   }
 }
 
-void BpeEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids) const {
+void BpeEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids,
+                        const std::function<void()>& between) const {
   const std::string valid = replace_invalid_utf8(text);
   WordCache cache;
   for (std::string_view word : pre_tokenizer_.split(valid)) {
     cache.append(word, ids, [this](std::string_view w, std::vector<std::int32_t>& out) { encode_word(w, out); });
+    between();
   }
 }
 

@@ -24,7 +24,8 @@ class BpeEncoder final : public Encoder {
   BpeEncoder(const Vocabulary& vocabulary, const std::shared_ptr<PieceTable>& pieces, PreTokenizer pre_tokenizer,
              std::vector<std::string>& notes);
 
-  void encode(std::string_view text, std::vector<std::int32_t>& ids) const override;
+  void encode(std::string_view text, std::vector<std::int32_t>& ids,
+              const std::function<void()>& between) const override;
 
  private:
   void encode_word(std::string_view word, std::vector<std::int32_t>& ids) const;

@@ -96,13 +96,15 @@ SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Piece
   }
 }
 
-void SpmEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids) const {
+void SpmEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids,
+                        const std::function<void()>& between) const {
   const std::string visible = make_spaces_visible(text, add_space_prefix_);
   WordCache cache;
   for (std::string_view rest = visible; !rest.empty();) {
     const std::string_view word = rest.substr(0, word_length(rest));
     cache.append(word, ids, [this](std::string_view w, std::vector<std::int32_t>& out) { encode_word(w, out); });
     rest.remove_prefix(word.size());
+    between();
   }
 }
 

@@ -21,7 +21,8 @@ class SpmEncoder final : public Encoder {
  public:
   SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const PieceTable> pieces, std::vector<std::string>& notes);
 
-  void encode(std::string_view text, std::vector<std::int32_t>& ids) const override;
+  void encode(std::string_view text, std::vector<std::int32_t>& ids,
+              const std::function<void()>& between) const override;
 
  private:
   void encode_word(std::string_view word, std::vector<std::int32_t>& ids) const;

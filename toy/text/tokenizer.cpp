@@ -154,22 +154,36 @@ void Tokenizer::find_generation_ends() {
 bool Tokenizer::ends_generation(std::int32_t id) const { return std::ranges::binary_search(generation_ends_, id); }
 
 std::vector<std::int32_t> Tokenizer::encode(std::string_view text, EncodeOptions options) const {
+  std::vector<std::int32_t> all;
+  encode(text, options, [&](std::span<const std::int32_t> ids) { all.insert(all.end(), ids.begin(), ids.end()); });
+  return all;
+}
+
+void Tokenizer::encode(std::string_view text, EncodeOptions options, const TakeIds& take) const {
   // Positions within a text are 32-bit, and spaces may triple in size.
   constexpr std::size_t longest_text = std::numeric_limits<std::int32_t>::max() / 3;
   if (text.size() > longest_text)
     refuse("text of {} bytes: at most {} can be tokenized at once; cut it", text.size(), longest_text);
 
+  constexpr std::size_t at_once = 8192;
   std::vector<std::int32_t> ids;
+  const auto flush = [&] {
+    take(ids);
+    ids.clear();
+  };
+  const std::function<void()> between = [&] {
+    if (ids.size() >= at_once) flush();
+  };
   if (options.add_special && adds_bos_) ids.push_back(*bos());
   for (const Fragment& fragment : special_.partition(text, options.parse_special)) {
     if (fragment.token >= 0) {
       ids.push_back(fragment.token);
     } else {
-      encoder_->encode(fragment.text, ids);
+      encoder_->encode(fragment.text, ids, between);
     }
   }
   if (options.add_special && adds_eos_) ids.push_back(*eos());
-  return ids;
+  flush();
 }
 
 std::string Tokenizer::decode(std::span<const std::int32_t> ids, DecodeOptions options) const {

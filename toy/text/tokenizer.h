@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,6 +39,9 @@ class Tokenizer {
 
   /// The ids of any bytes. Bytes that are not UTF-8 become U+FFFD (BPE) or byte tokens (SPM). At most 2 GiB.
   std::vector<std::int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
+  /// The same, some thousands at a time and in order: a long text takes little memory.
+  using TakeIds = std::function<void(std::span<const std::int32_t>)>;
+  void encode(std::string_view text, EncodeOptions options, const TakeIds& take) const;
 
   /// The text of the ids, always valid UTF-8: the pieces are joined, then bytes that are not UTF-8 become U+FFFD.
   /// StreamingDetokenizer gives the same text bit by bit.

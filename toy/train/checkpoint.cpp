@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <exception>
 
 #include "toy/io/gguf.h"
 #include "toy/io/quote.h"
 #include "toy/models/load.h"
 #include "toy/models/save.h"
+#include "toy/train/estimate.h"
 
 namespace toy {
 
@@ -355,14 +357,23 @@ FoundCheckpoint newest_checkpoint(const fs::path& run) {
 RestoredTraining restore_training(const fs::path& run, const fs::path& tokens, Device& device,
                                   const TrainingOptions& options) {
   RestoredTraining restored;
+  std::exception_ptr too_large;
   restored.skipped = first_good(run, [&](std::int64_t step) {
     const Checkpoint c = open_checkpoint(run, step);
     if (options.steps < c.step) {
       refuse("steps: the run has done {} already; expected no less, found {}", c.step, options.steps);
     }
+    const TrainingMemory needed = training_memory(GgufFile::open(run / c.weights.path).metadata(), options, {});
+    try {
+      require_memory(needed);
+    } catch (const Error&) {
+      too_large = std::current_exception();  // no checkpoint of the run would need less
+      return;
+    }
     restored.training = std::make_unique<Training>(training_at(run, c, tokens, device, options));
     restored.checkpoint = c;
   });
+  if (too_large) std::rethrow_exception(too_large);
   return restored;
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string>
 
 #include "toy/models/create.h"
@@ -13,29 +15,33 @@ namespace toy {
 
 namespace {
 
-/// A line of /proc/self/status in bytes: VmRSS, VmHWM; 0 if it is not there.
-std::int64_t status_bytes(const std::string& wanted) {
-  std::ifstream file("/proc/self/status");
-  std::string line;
-  while (std::getline(file, line)) {
-    if (line.starts_with(wanted + ":")) return 1024 * std::stoll(line.substr(wanted.size() + 1));
-  }
-  return 0;
-}
-
 double gibibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
 }  // namespace
 
-TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& options, std::int64_t context,
-                               std::uint64_t corpus_bytes) {
+DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes) {
+  constexpr std::int64_t program = 6 << 20;  // its pages, the stacks of its threads
+  const auto sum = [&](double each_byte, std::int64_t more) {
+    return program + more + static_cast<std::int64_t>(each_byte * static_cast<double>(corpus_bytes));
+  };
+  // Bytes for each of text: while BPE's merges are counted; while text, its form with visible spaces and ids of two
+  // bytes are there; while only the ids are.
+  if (vocabulary.kind == "bpe") return {sum(8.3, 0), sum(0.8, 0)};
+  if (vocabulary.kind == "char" || vocabulary.kind == "byte") return {sum(5, 0), sum(2, 0)};
+  std::error_code missing;  // reading it will say
+  const auto file = static_cast<double>(std::filesystem::file_size(vocabulary.kind, missing));
+  const std::int64_t pieces = missing ? 0 : static_cast<std::int64_t>(3.5 * file);
+  return {sum(7.8, pieces), sum(0.8, pieces)};
+}
+
+TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& options, const DataMemory& data) {
   TraceDevice trace;
   const auto model = new_model(metadata, trace, optional_parameters(metadata));
   TrainingMemory m;
   for (const Parameter& p : parameters(*model)) m.parameters += p.value.bytes();
   m.optimizer = 2 * m.parameters;
-  m.data = static_cast<std::int64_t>(corpus_bytes) * 2;
 
+  const std::int64_t context = model->sizes().context;
   constexpr std::int64_t most = 1 << 27;
   if (options.batch > most / context) {
     refuse("batch-size {} times context {}: expected at most {} tokens in a forward", options.batch, context, most);
@@ -50,6 +56,7 @@ TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& 
   tape.backward(model->loss(model->forward(ctx), targets));
   for (const Parameter& p : parameters(*model)) m.gradients += tape.gradient(p.value) ? p.value.bytes() : 0;
   m.activations = trace.peak_bytes() - m.gradients;
+  m.data = std::max(data.kept, data.preparing - m.total());
   return m;
 }
 
@@ -72,34 +79,40 @@ void require_memory(const TrainingMemory& m) {
       gibibytes(available));
 }
 
-TrainingEstimate estimate_training(const FromScratch& recipe, const std::function<Corpus()>& texts,
-                                   const CpuOptions& cpu) {
-  TrainingEstimate e;
-  const std::int64_t before = status_bytes("VmRSS");
+void require_memory(const DataMemory& m, std::uint64_t corpus_bytes) {
+  const std::int64_t available = available_memory();
+  if (available == 0 || m.preparing <= available) return;
+  fail("not enough memory: preparing {:.1f} GiB of text takes about {:.1f} GiB, {:.1f} GiB are free",
+       gibibytes(static_cast<std::int64_t>(corpus_bytes)), gibibytes(m.preparing), gibibytes(available));
+}
+
+std::optional<TrainingTime> time_training(const FromScratch& recipe, const Corpus& corpus, const Vocabulary& words,
+                                          const CpuOptions& cpu, const std::stop_token& cancel) {
+  constexpr std::int64_t most_tokens = 16384;
+  constexpr int most_steps = 3;
+  constexpr double long_enough = 5;  // seconds
+  FromScratch tried = recipe;
+  const std::int64_t context = recipe.model.resolved().context;
+  tried.options.accumulate = 1;
+  tried.options.batch = std::clamp(most_tokens / context, std::int64_t{1}, recipe.options.batch);
   CpuDevice device(cpu);
-  const ModelConfig shape = recipe.model.resolved();
-  Training training = [&] {  // corpus and vocabulary are gone when the steps begin, as in a run
-    const Corpus corpus = texts();
-    const Vocabulary words = recipe.make_vocabulary(corpus);
-    e.memory =
-        training_memory(model_metadata(shape, words, recipe.name), recipe.options, shape.context, corpus.bytes());
-    e.available = available_memory();
-    return recipe.realize(device, corpus, words);
-  }();
+  Training training = tried.realize(device, corpus, words);
   double seconds = 0;
-  for (int i = 0; i < TrainingEstimate::steps_tried; ++i) {
+  std::int64_t timed = 0;
+  for (int i = 0; i < most_steps && !cancel.stop_requested(); ++i) {
     const auto start = std::chrono::steady_clock::now();
     (void)training.step();
-    // The first step also takes its memory from the system.
-    if (i > 0) seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const bool last = took > long_enough;
+    if (i == 0 && !last) continue;  // the first step also takes its memory from the system
+    seconds += took;
+    ++timed;
+    if (last) break;
   }
-  // Corpus and vocabulary took the rest of what this very process took at most.
-  const std::int64_t rest = e.memory.total() - e.memory.data;
-  e.memory.data = std::max<std::int64_t>(status_bytes("VmHWM") - before - rest, 0);
-  const double one = seconds / (TrainingEstimate::steps_tried - 1);
-  e.seconds = one * static_cast<double>(recipe.options.steps);
-  e.tokens_per_second = static_cast<double>(recipe.options.batch * recipe.options.accumulate * shape.context) / one;
-  return e;
+  if (timed == 0) return std::nullopt;
+  const double speed = static_cast<double>(timed * tried.options.batch * context) / seconds;
+  const auto tokens = static_cast<double>(recipe.options.batch * recipe.options.accumulate * context);
+  return TrainingTime{static_cast<double>(recipe.options.steps) * tokens / speed, speed};
 }
 
 }  // namespace toy

@@ -2,42 +2,46 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <optional>
+#include <stop_token>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
 #include "toy/train/recipe.h"
 
 namespace toy {
 
+/// What text takes in bytes: at most while its vocabulary is learned and it becomes tokens, and while the steps go on.
+struct DataMemory {
+  std::int64_t preparing = 0, kept = 0;
+};
+/// By measured bytes for each byte of text and of a vocabulary's file.
+DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes);
+
 struct TrainingMemory {
-  std::int64_t parameters = 0;  // and the packed copies the products use
+  std::int64_t parameters = 0;
   std::int64_t gradients = 0;
   std::int64_t optimizer = 0;    // moments
-  std::int64_t activations = 0;  // what a forward keeps for the backward
-  std::int64_t data = 0;         // corpus and vocabulary, while they are prepared
+  std::int64_t activations = 0;  // what a forward keeps for the backward, and what kernels work in
+  std::int64_t data = 0;  // tokens, vocabulary and program; where preparing them takes more than all else, the rest
   std::int64_t total() const { return parameters + gradients + optimizer + activations + data; }
 };
 
-/// Of a model of this shape and vocabulary; `corpus_bytes` of text.
-TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& options, std::int64_t context,
-                               std::uint64_t corpus_bytes);
+/// Of a model of this shape and vocabulary, trained on its whole context.
+TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& options, const DataMemory& data);
 
 /// Memory that the system could give now, bytes; 0: unknown.
 std::int64_t available_memory();
 
-struct TrainingEstimate {
-  static constexpr int steps_tried = 3;
-  TrainingMemory memory;
-  std::int64_t available = 0;
+/// Errors: less memory is available than the estimate (says how much of what).
+void require_memory(const TrainingMemory& memory);
+void require_memory(const DataMemory& memory, std::uint64_t corpus_bytes);
+
+struct TrainingTime {
   double seconds = 0;
   double tokens_per_second = 0;
 };
-/// Learns the vocabulary, then tries a few steps in memory; what that takes at most is the total. Errors: the memory
-/// does not suffice (says how much of what).
-TrainingEstimate estimate_training(const FromScratch& recipe, const std::function<Corpus()>& corpus,
-                                   const CpuOptions& cpu);
-
-/// Errors: less memory is available than the estimate.
-void require_memory(const TrainingMemory& memory);
+/// Tries a few steps in memory, of at most some thousand tokens each. Nothing: cancelled before one was timed.
+std::optional<TrainingTime> time_training(const FromScratch& recipe, const Corpus& corpus, const Vocabulary& words,
+                                          const CpuOptions& cpu, const std::stop_token& cancel = {});
 
 }  // namespace toy

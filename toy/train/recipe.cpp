@@ -13,13 +13,15 @@ TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::fi
                  const EncodingOptions& options, const FromScratch::Progress& progress) {
   std::int64_t done = 0;
   const auto all = static_cast<std::int64_t>(corpus.documents().size());
-  auto bytes = encode_documents(tokenizer, corpus.documents(), options,
-                                [&] { return progress && !progress("corpus", done++, all); });
+  const auto encoded = [&] {
+    return encode_documents(tokenizer, corpus.documents(), options,
+                            [&] { return progress && !progress("corpus", done++, all); });
+  };
   if (path.empty()) {
-    return TokenData::over(std::make_shared<const std::vector<std::byte>>(std::move(bytes)), corpus.description());
+    return TokenData::over(std::make_shared<const std::vector<std::byte>>(encoded()), corpus.description());
   }
-  write_atomically(path, [&](ByteSink& sink) { sink.write(bytes); });
-  return TokenData::open(path);
+  write_atomically(path, [bytes = encoded()](ByteSink& sink) { sink.write(bytes); });
+  return TokenData::open(path);  // mapped, when the bytes are gone
 }
 
 }  // namespace
@@ -28,6 +30,7 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
   if (vocabulary.cuts < 0 || vocabulary.cuts > 1000) {
     refuse("cuts: expected 0 to 1000, found {}", vocabulary.cuts);
   }
+  require_memory(data_memory(vocabulary, corpus.bytes()), corpus.bytes());
   if (vocabulary.kind == "byte") return byte_vocabulary();
   if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
   if (vocabulary.kind != "bpe") {
@@ -62,7 +65,7 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabu
   options.check();
   const ModelConfig shape = model.resolved();
   Metadata metadata = model_metadata(shape, words, name);
-  require_memory(training_memory(metadata, options, shape.context, corpus.bytes()));
+  require_memory(training_memory(metadata, options, data_memory(vocabulary, corpus.bytes())));
   Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
   TokenData data = encode(tokenizer, corpus, tokens, {vocabulary.cuts, options.seed}, progress);
   auto made = initialized_model(metadata, device, options.seed);

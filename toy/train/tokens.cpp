@@ -107,28 +107,32 @@ std::span<const std::uint64_t> TokenData::documents(std::int64_t begin, std::int
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
                                         const EncodingOptions& options, const std::function<bool()>& cancelled) {
   Random random(options.seed, 0x637574);
-  const bool wide = tokenizer.size() > 1 << 16;
-  std::vector<std::byte> ids;
+  const std::size_t width = tokenizer.size() > 1 << 16 ? 4 : 2;
+  const auto texts = static_cast<std::size_t>(std::ranges::count_if(documents, [](auto d) { return !d.empty(); }));
+  if (texts == 0) refuse("the corpus is empty: no document has any text");
+  std::uint64_t characters = 0;
+  for (const std::string_view document : documents) characters += document.size();
+  const std::size_t first = header_bytes + 8 * texts;  // byte of the first id
+  std::vector<std::byte> bytes;
+  bytes.reserve(first + width * (characters + 2 * texts));  // more than enough; what is not used takes no memory
+  bytes.resize(first);
   std::vector<std::uint64_t> starts;
-  const std::size_t width = wide ? 4 : 2;
   const auto add = [&](std::int32_t id) {
-    const std::size_t at = ids.size();
-    ids.resize(at + width);
-    std::memcpy(ids.data() + at, &id, width);  // little-endian: the low bytes come first
+    const std::size_t at = bytes.size();
+    bytes.resize(at + width);
+    std::memcpy(bytes.data() + at, &id, width);  // little-endian: the low bytes come first
   };
+  const auto add_all = [&](std::span<const std::int32_t> ids) { std::ranges::for_each(ids, add); };
   for (const std::string_view document : documents) {
     if (cancelled && cancelled()) fail("interrupted while the corpus was encoded; nothing was trained");
     const auto parts = cut(document, options.cuts, random);
     if (parts.empty()) continue;
-    starts.push_back(ids.size() / width);
+    starts.push_back((bytes.size() - first) / width);
     if (tokenizer.bos()) add(*tokenizer.bos());
-    for (const std::string_view part : parts) {
-      for (const std::int32_t id : tokenizer.encode(part, {.add_special = false})) add(id);
-    }
+    for (const std::string_view part : parts) tokenizer.encode(part, {.add_special = false}, add_all);
     if (tokenizer.eos()) add(*tokenizer.eos());
   }
-  if (ids.empty()) refuse("the corpus is empty: no document has any text");
-  std::vector<std::byte> bytes(header_bytes + 8 * starts.size() + ids.size());
+  if (bytes.size() == first) refuse("the corpus is empty: no document has any token");
   std::memcpy(bytes.data(), magic.data(), magic.size());
   std::byte* at = bytes.data() + magic.size();
   const auto put = [&](const auto& value) {
@@ -137,10 +141,9 @@ std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<co
   };
   put(static_cast<std::uint32_t>(width));
   put(static_cast<std::uint32_t>(tokenizer.size()));
-  put(static_cast<std::uint64_t>(ids.size() / width));
+  put(static_cast<std::uint64_t>((bytes.size() - first) / width));
   put(static_cast<std::uint64_t>(starts.size()));
   for (const std::uint64_t start : starts) put(start);
-  std::memcpy(at, ids.data(), ids.size());
   return bytes;
 }
 

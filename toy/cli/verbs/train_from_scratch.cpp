@@ -2,6 +2,7 @@
 #include <chrono>
 #include <stop_token>
 
+#include "toy/cli/dry_run.h"
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/machine.h"
@@ -13,7 +14,6 @@
 #include "toy/cli/train_display.h"
 #include "toy/cli/train_settings.h"
 #include "toy/io/quote.h"
-#include "toy/train/estimate.h"
 #include "toy/train/run_log.h"
 
 namespace toy::cli {
@@ -66,7 +66,8 @@ Json number_or_null(const std::optional<double>& value) { return value ? Json(*v
 
 std::string_view end_name(RunSummary::End end) {
   if (end == RunSummary::End::completed) return "completed";
-  return end == RunSummary::End::interrupted ? "interrupted" : "aborted";
+  if (end == RunSummary::End::interrupted) return "interrupted";
+  return end == RunSummary::End::diverged ? "aborted" : "errored";
 }
 
 void tell_interruption(const Run& run, const RunSummary& s, const Console& console) {
@@ -74,16 +75,24 @@ void tell_interruption(const Run& run, const RunSummary& s, const Console& conso
                shell_word(run.folder().string()));
 }
 
+Json json_of(const Run& run, const RunSummary& s) {
+  Json answer{{"run", run.folder().string()},
+              {"steps", s.steps},
+              {"losses", s.losses},
+              {"final_loss", number_or_null(s.final_loss)},
+              {"val_loss", number_or_null(s.validation_loss)},
+              {"tokens_per_second", s.tokens_per_second},
+              {"weights", s.weights.string()},
+              {"end", end_name(s.end)}};
+  if (s.end == RunSummary::End::errored) answer["error"] = s.reason;
+  return answer;
+}
+
 void answer(const Run& run, const RunSummary& s, bool json, Console& console) {
   if (json) {
-    console.print(line_of({{"run", run.folder().string()},
-                           {"steps", s.steps},
-                           {"losses", s.losses},
-                           {"final_loss", number_or_null(s.final_loss)},
-                           {"val_loss", number_or_null(s.validation_loss)},
-                           {"tokens_per_second", s.tokens_per_second},
-                           {"weights", s.weights.string()},
-                           {"end", end_name(s.end)}}));
+    console.print(line_of(json_of(run, s)));
+    console.flush();
+    if (s.end == RunSummary::End::interrupted) tell_interruption(run, s, console);
     return;
   }
   if (s.validation_loss) console.print("validation loss {:.4f} over the whole validation part\n", *s.validation_loss);
@@ -107,32 +116,17 @@ void answer_nothing(const Arguments& a, Console& console) {
   console.note("interrupted before the first step; nothing was written");
 }
 
-void dry_run(const Arguments& a, Console& console) {
-  const RunConfig config = run_config(a);
-  const TrainingEstimate e = estimate_training(
-      config.recipe, [&] { return corpus_of(config); }, cpu_options(a));
-  if (a.has("--json")) {
-    return console.print(line_of({{"memory",
-                                   {{"parameters", e.memory.parameters},
-                                    {"gradients", e.memory.gradients},
-                                    {"optimizer", e.memory.optimizer},
-                                    {"activations", e.memory.activations},
-                                    {"data", e.memory.data},
-                                    {"total", e.memory.total()}}},
-                                  {"available_bytes", e.available},
-                                  {"seconds", e.seconds},
-                                  {"tokens_per_second", e.tokens_per_second}}));
+/// A failure is told in JSON too.
+RunSummary train(Run& run, const RunObserver& observer, const std::stop_token& stop, bool json, Console& console) {
+  try {
+    return run.train(observer, stop);
+  } catch (const std::exception&) {
+    if (json) {
+      console.print(line_of(json_of(run, run.summary())));
+      console.flush();
+    }
+    throw;
   }
-  console.print(table({{"parameters", bytes_text(e.memory.parameters)},
-                       {"gradients", bytes_text(e.memory.gradients)},
-                       {"optimizer", bytes_text(e.memory.optimizer)},
-                       {"activations", bytes_text(e.memory.activations)},
-                       {"corpus and vocabulary", bytes_text(e.memory.data)},
-                       {"total", bytes_text(e.memory.total())},
-                       {"time", duration_text(e.seconds)}},
-                      "lr"));
-  console.note("{} is free; time from {} steps tried in memory; nothing was written", bytes_text(e.available),
-               TrainingEstimate::steps_tried);
 }
 
 void run(const Arguments& a, Console& console) {
@@ -156,7 +150,10 @@ void run(const Arguments& a, Console& console) {
   const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
   std::stop_source stop;  // by a signal, because the time is up, or because nobody reads stdout
   TrainDisplay display(console, training, peak, json, live, stop);
-  const std::stop_callback by_signal(interrupt.token(), [&stop] { stop.request_stop(); });
+  const std::stop_callback by_signal(interrupt.token(), [&] {
+    if (!live) console.note("stopping after this step; Ctrl-C again ends at once");
+    stop.request_stop();
+  });
   RunObserver observer = display.observer();
   if (const auto most = a.number("--max-time")) {
     observer.step = [&stop, most, show = observer.step, start = std::chrono::steady_clock::now()](const StepResult& r,
@@ -166,7 +163,7 @@ void run(const Arguments& a, Console& console) {
       if (spent >= *most) stop.request_stop();
     };
   }
-  const RunSummary summary = training.train(observer, stop.get_token());
+  const RunSummary summary = train(training, observer, stop.get_token(), json, console);
   display.finish();
   if (display.failure()) {
     if (summary.end == RunSummary::End::interrupted) tell_interruption(training, summary, console);
@@ -205,7 +202,8 @@ std::vector<Field> answer_fields() {
           {"val_loss", "number or null", "mean over the whole validation part; null if interrupted or without one"},
           {"tokens_per_second", "number", "of the steps of this call"},
           {"weights", "string", "the model's GGUF file"},
-          {"end", "string", "completed, interrupted or aborted (by --div-crit)"}};
+          {"end", "string", "completed, interrupted, aborted (by --div-crit) or errored"},
+          {"error", "string", "what failed", false}};
 }
 
 }  // namespace
@@ -219,18 +217,7 @@ Verb train_from_scratch_verb() {
               "and ends, the second ends at once; --resume goes on as if nothing had happened.",
           .positionals = {},
           .options = join({training_options(), own_options(), device_options()}),
-          .json = {{"", answer_fields()},
-                   {"--dry-run",
-                    {{"memory", "object", "estimate in bytes"},
-                     {"memory.parameters", "integer", "parameters and their packed copies"},
-                     {"memory.gradients", "integer", ""},
-                     {"memory.optimizer", "integer", "moments"},
-                     {"memory.activations", "integer", "what a step keeps for its gradients"},
-                     {"memory.data", "integer", "the corpus and the vocabulary"},
-                     {"memory.total", "integer", "their sum"},
-                     {"available_bytes", "integer", "free memory now"},
-                     {"seconds", "number", "estimated time of all steps"},
-                     {"tokens_per_second", "number", "speed of the steps tried"}}}},
+          .json = {{"", answer_fields()}, {"--dry-run", dry_run_fields()}},
           .examples = {{{"toy train from-scratch --steps 300 --lr 3e-3", "a small model on the built-in stories"},
                         {"toy train from-scratch --corpus 'books/*.txt' --warmup-steps 100 --cosine --arch gpt2",
                          "on your own texts, with a schedule"}}},
