@@ -90,7 +90,7 @@ void run_words(std::span<const std::string> words, Console& console) {
 
 int run(std::span<const std::string> words, const std::string& called) {
   open_standard_streams();
-  ::mallopt(M_MMAP_THRESHOLD, 1 << 18);  // larger blocks go back to the system when they are freed
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // larger blocks go back to the system when they are freed
   ignore_broken_pipes();
   try {
     Console console;
