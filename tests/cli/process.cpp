@@ -165,14 +165,23 @@ Finished toy(const std::vector<std::string>& words, const Start& start) {
   return process.finish();
 }
 
-bool sanitized() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#elif defined(__has_feature)
-  return __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-  return false;
-#endif
+Finished diverging_training(const std::string& folder, const std::vector<std::string>& more) {
+  std::ofstream(folder + "/two.txt") << std::string(3000, 'a') << std::string(600, 'b');
+  std::vector<std::string> words = {"train",        "from-scratch",
+                                    "--corpus",     "two.txt",
+                                    "--vocab",      "byte",
+                                    "--d-model",    "16",
+                                    "--heads",      "2",
+                                    "--layers",     "1",
+                                    "--context",    "16",
+                                    "--threads",    "1",
+                                    "--lr",         "1e-2",
+                                    "--steps",      "60",
+                                    "--eval-every", "10",
+                                    "--div-crit",   "50",
+                                    "--gen-every",  "0"};
+  words.insert(words.end(), more.begin(), more.end());
+  return toy(words, {.folder = folder});
 }
 
 int lines(std::string_view text) { return static_cast<int>(std::ranges::count(text, '\n')); }

@@ -59,8 +59,8 @@ class Process {
 /// Runs build/toy with these words.
 Finished toy(const std::vector<std::string>& words, const Start& start = {});
 
-/// Built with a sanitizer, which takes memory of its own.
-bool sanitized();
+/// A training in `folder` that --div-crit ends: what validates is not what was trained on.
+Finished diverging_training(const std::string& folder, const std::vector<std::string>& more = {});
 
 /// Number of lines, each with its end.
 int lines(std::string_view text);

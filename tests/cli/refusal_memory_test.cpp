@@ -7,6 +7,7 @@
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
 #include "tests/io/raw_gguf.h"
+#include "tests/sanitized.h"
 
 namespace toy::testing {
 namespace {

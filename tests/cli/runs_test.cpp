@@ -126,22 +126,7 @@ TEST_F(Runs, show_has_the_hyperparameters_of_the_run_as_it_was_resumed) {
 }
 
 TEST_F(Runs, a_run_that_diverged_was_aborted_everywhere) {
-  std::ofstream(std::filesystem::path(folder.str()) / "two") << std::string(3000, 'a') << std::string(600, 'b');
-  const Finished f = toy({"train",        "from-scratch",
-                          "--corpus",     "two",
-                          "--vocab",      "byte",
-                          "--d-model",    "16",
-                          "--heads",      "2",
-                          "--layers",     "1",
-                          "--context",    "16",
-                          "--threads",    "1",
-                          "--lr",         "1e-2",
-                          "--steps",      "60",
-                          "--eval-every", "10",
-                          "--div-crit",   "50",
-                          "--gen-every",  "0",
-                          "--json"},
-                         start);
+  const Finished f = diverging_training(folder.str(), {"--json"});
   ASSERT_EQ(f.code, 1) << f.err;
   const Json trained = Json::parse(f.out), shown = answer({"runs", "show", trained["run"]}, "", start)["run"];
   EXPECT_EQ(trained["end"], "aborted");

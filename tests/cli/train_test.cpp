@@ -14,6 +14,7 @@
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
 #include "tests/io/scratch.h"
+#include "tests/sanitized.h"
 
 namespace toy::testing {
 namespace {
@@ -218,21 +219,7 @@ TEST_F(Train, wrong_questions_are_answered_in_one_line) {
 }
 
 TEST_F(Train, divergence_ends_it_with_exit_code_1_and_a_checkpoint) {
-  std::ofstream(std::filesystem::path(folder.str()) / "two.txt") << std::string(3000, 'a') << std::string(600, 'b');
-  const Finished f = toy({"train",        "from-scratch",
-                          "--corpus",     "two.txt",
-                          "--vocab",      "byte",
-                          "--d-model",    "16",
-                          "--heads",      "2",
-                          "--layers",     "1",
-                          "--context",    "16",
-                          "--threads",    "1",
-                          "--lr",         "1e-2",
-                          "--steps",      "60",
-                          "--eval-every", "10",
-                          "--div-crit",   "50",
-                          "--gen-every",  "0"},
-                         start);
+  const Finished f = diverging_training(folder.str());
   EXPECT_EQ(f.code, 1) << f.err;
   EXPECT_NE(f.err.find("(the limit is 50 %); stopped, saved runs/llama-"), std::string::npos) << f.err;
 }

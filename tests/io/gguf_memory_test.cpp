@@ -17,14 +17,7 @@
 
 #include "tests/io/raw_gguf.h"
 #include "tests/io/scratch.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TOY_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TOY_SANITIZED 1
-#endif
-#endif
+#include "tests/sanitized.h"
 
 namespace toy::testing {
 namespace {
@@ -53,9 +46,7 @@ int measure(bool refused, const std::function<void()>& open) {
 }
 
 void expect_little_memory(const char* what, bool refused, const std::function<void()>& open) {
-#ifdef TOY_SANITIZED
-  GTEST_SKIP() << "sanitizers keep memory of their own";
-#endif
+  if (sanitized()) GTEST_SKIP() << "sanitizers keep memory of their own";
   const pid_t child = ::fork();
   if (child == 0) ::_exit(measure(refused, open));
   int status = 0;

@@ -12,13 +12,7 @@
 #include "toy/tensor/ops/cross_entropy.h"
 #include "toy/tensor/tape.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define TOY_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TOY_SANITIZED 1
-#endif
-#endif
+#include "tests/sanitized.h"
 
 namespace toy {
 namespace {
@@ -34,13 +28,10 @@ std::int64_t peak_bytes() {
 
 /// The peak begins anew; false where the system, or a sanitizer with memory of its own, does not let us measure.
 bool forget_peak() {
-#ifdef TOY_SANITIZED
-  return false;
-#else
+  if (testing::sanitized()) return false;
   std::ofstream file("/proc/self/clear_refs");
   file << 5 << std::flush;
   return file.good();
-#endif
 }
 
 constexpr std::int64_t MiB = 1 << 20;

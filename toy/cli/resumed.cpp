@@ -1,7 +1,5 @@
 #include "toy/cli/resumed.h"
 
-#include <charconv>
-
 #include "toy/cli/format.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/run_folder.h"
@@ -32,15 +30,6 @@ bool is_run(const fs::path& folder) {
   std::error_code unknown;
   return fs::exists(folder / config_file, unknown) || fs::exists(folder / log_file, unknown) ||
          fs::exists(folder / "state", unknown);
-}
-
-/// N of step-N.gguf and step-N.json; -1 for other names.
-std::int64_t step_of(const fs::path& file) {
-  const std::string name = file.stem().string();
-  std::int64_t step = -1;
-  if (!name.starts_with("step-")) return -1;
-  const auto [end, error] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
-  return error == std::errc() && end == name.data() + name.size() ? step : -1;
 }
 
 void change(const Arguments& a, RunConfig& config) {
@@ -86,8 +75,8 @@ Resumed resumed_of(const Arguments& a) {
   }
   const fs::path run = named.parent_path().parent_path(), whole_run = whole.parent_path().parent_path();
   const std::string part = whole.parent_path().filename().string();
-  const std::int64_t step = step_of(named);
-  if (step < 0 || (part != "weights" && part != "state")) {
+  const auto step = checkpoint_step(named);
+  if (!step || (part != "weights" && part != "state")) {
     refuse("--resume: {} is no file of a run; {}", shown(named), expected);
   }
   return {with_name(run.empty() ? whole_run : run), step};

@@ -101,16 +101,6 @@ std::optional<double> optional_number(const Json& json, const char* key, const s
   return member<double>(json, key, name);
 }
 
-/// N of "step-N.gguf" and "step-N.json".
-std::optional<std::int64_t> step_of(const fs::path& file) {
-  const std::string name = file.stem().string();
-  if (!name.starts_with("step-") || (file.extension() != ".gguf" && file.extension() != ".json")) return std::nullopt;
-  std::int64_t step = 0;
-  const auto [rest, wrong] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
-  if (wrong != std::errc() || rest != name.data() + name.size() || step < 0) return std::nullopt;
-  return step;
-}
-
 std::vector<fs::path> files_in(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code error;
@@ -152,10 +142,6 @@ std::vector<std::int32_t> read_shuffle(const GgufFile& file) {
   return shuffle;
 }
 
-}  // namespace
-
-namespace {
-
 Json json_of(const Checkpoint& c) {
   return {{"schema", schema},
           {"step", c.step},
@@ -176,6 +162,15 @@ std::string hash_of(const Checkpoint& c) {
 }
 
 }  // namespace
+
+std::optional<std::int64_t> checkpoint_step(const fs::path& file) {
+  const std::string name = file.stem().string();
+  if (!name.starts_with("step-") || (file.extension() != ".gguf" && file.extension() != ".json")) return std::nullopt;
+  std::int64_t step = 0;
+  const auto [rest, wrong] = std::from_chars(name.data() + 5, name.data() + name.size(), step);
+  if (wrong != std::errc() || rest != name.data() + name.size() || step < 0) return std::nullopt;
+  return step;
+}
 
 std::string checkpoint_text(const Checkpoint& c) {
   Json json = json_of(c);
@@ -253,7 +248,7 @@ std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {
   std::vector<std::int64_t> steps;
   for (const fs::path& file : files_in(run / "state")) {
     if (file.extension() != ".json") continue;
-    if (const auto step = step_of(file)) steps.push_back(*step);
+    if (const auto step = checkpoint_step(file)) steps.push_back(*step);
   }
   std::ranges::sort(steps);
   return steps;
@@ -269,7 +264,7 @@ void tidy_checkpoints(const fs::path& run, std::int64_t newest) {
   const std::vector<std::int64_t> steps = checkpoint_steps(run);
   for (const char* part : {"weights", "state"}) {
     for (const fs::path& file : files_in(run / part)) {
-      const auto step = step_of(file);
+      const auto step = checkpoint_step(file);
       if (!step) continue;
       if (std::ranges::find(steps, *step) == steps.end()) {
         fs::remove(file, ignored);

@@ -46,6 +46,9 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name);
 void save_checkpoint(const std::filesystem::path& run, const Training& training, Checkpoint c,
                      const FileCalls& calls = {});
 
+/// N of a checkpoint's files, step-N.gguf and step-N.json; nothing for other names.
+std::optional<std::int64_t> checkpoint_step(const std::filesystem::path& file);
+
 /// Writes the sidecar alone, whole or not at all, in place of the one of its step.
 void save_sidecar(const std::filesystem::path& run, const Checkpoint& checkpoint, const FileCalls& calls = {});
 

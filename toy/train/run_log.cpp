@@ -53,9 +53,7 @@ RunState ended(const Event& end) {
 /// What config.json says; what run_start said, if it cannot be read.
 Event config_of(const fs::path& folder, const Event& start) {
   try {
-    const auto map = map_file(folder / "config.json");
-    const std::string_view text(reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size());
-    return Event::parse(config_text(parse_config(text, "config.json")));
+    return Event::parse(config_text(read_config(folder)));
   } catch (const Error&) {
     return start.value("config", Event::object());
   }
@@ -78,10 +76,8 @@ std::vector<std::string> names_in(const fs::path& folder) {
 RunLog RunLog::read(const fs::path& folder) {
   RunLog run;
   run.folder_ = folder;
-  const fs::path path = folder / "events.jsonl";
-  std::error_code nowhere;  // the current folder may be gone
-  const fs::path whole = fs::absolute(path, nowhere);
-  run.id_ = (nowhere ? path : whole).lexically_normal().parent_path().filename().string();
+  const fs::path path = folder / log_file;
+  run.id_ = run_name(folder);
   // Asked first: a run that ends in between has its last event on disk before the lock is gone.
   const bool running = is_being_written(path);
   run.skipped_lines_ =
