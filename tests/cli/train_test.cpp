@@ -232,19 +232,59 @@ TEST_F(Train, a_dry_run_estimates_and_writes_nothing) {
   EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(folder.str()) / "runs"));
 }
 
+TEST_F(Train, what_is_odd_about_a_corpus_is_told_before_anything_is_tried) {
+  std::ofstream(std::filesystem::path(folder.str()) / "odd.txt", std::ios::binary)
+      << std::string(400, 'a') << "\xFF" << std::string(400, 'b');
+  const std::string note = "odd.txt: byte 400 is not UTF-8";
+  const std::vector<std::string> small = {"--corpus", "odd.txt", "--context", "16", "--d-model", "16",  "--heads", "2",
+                                          "--layers", "1",       "--threads", "1",  "--vocab",   "byte"};
+  for (const std::vector<std::string>& question : {std::vector<std::string>{"from-scratch", "--dry-run"},
+                                                   {"autotune", "--batch-sizes", "1", "--steps", "1"},
+                                                   {"from-scratch", "--steps", "1", "--gen-every", "0"}}) {
+    std::vector<std::string> all = {"train"};
+    all.insert(all.end(), question.begin(), question.end());
+    all.insert(all.end(), small.begin(), small.end());
+    const Finished f = toy(all, start);
+    EXPECT_EQ(f.code, 0) << f.err;
+    EXPECT_NE(f.err.find(note), std::string::npos) << f.err;
+  }
+}
+
 TEST_F(Train, the_estimate_is_what_it_takes) {
   if (sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
   const std::int64_t idle = toy({"--version"}).peak_bytes;
   std::ofstream large(std::filesystem::path(folder.str()) / "large.txt", std::ios::binary);
   for (int i = 0; large.tellp() < 8'000'000; ++i) large << story(1, static_cast<std::uint64_t>(i)) << "\n";
   large.close();
-  for (const std::vector<std::string>& shape :
-       {std::vector<std::string>{"--d-model", "64", "--layers", "2"},
-        {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"},
-        {"--d-model", "128", "--batch-size", "16", "--recompute"},
-        {"--corpus", "large.txt", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
-        {"--corpus", "large.txt", "--d-model", "16", "--vocab", "char", "--val-share", "0.001"},
-        {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"}}) {
+  // A vocabulary from a model of 27 MB, of which it is a small part.
+  const std::string model = answer({"train",        "from-scratch",
+                                    "--corpus",     "corpus.txt",
+                                    "--vocab-size", "60",
+                                    "--d-model",    "256",
+                                    "--heads",      "4",
+                                    "--layers",     "8",
+                                    "--context",    "16",
+                                    "--batch-size", "1",
+                                    "--steps",      "1",
+                                    "--gen-every",  "0"},
+                                   "", start)["weights"];
+  std::vector<std::vector<std::string>> shapes = {
+      {"--d-model", "64", "--layers", "2"},
+      {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"},
+      {"--d-model", "128", "--batch-size", "16", "--recompute"},
+      {"--corpus", "corpus.txt", "--d-model", "16", "--vocab", model},
+      {"--corpus", "large.txt", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
+      {"--corpus", "large.txt", "--d-model", "16", "--vocab", "char", "--val-share", "0.001"},
+      {"--corpus", "large.txt", "--d-model", "16", "--vocab", model, "--val-share", "0.001"},
+      {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"}};
+  if (const char* reference = std::getenv("TOY_REFERENCE")) {
+    for (const char* name : {"gpt-2", "llama-bpe"}) {
+      shapes.push_back({"--corpus", "large.txt", "--d-model", "16", "--val-share", "0.001", "--vocab",
+                        std::string(reference) + "/vocab/ggml-vocab-" + name + ".gguf"});
+    }
+  }
+  for (const std::vector<std::string>& shape : shapes) {
+    SCOPED_TRACE(::testing::PrintToString(shape));
     std::vector<std::string> all = {"train", "from-scratch", "--threads", "1", "--context", "128", "--gen-every", "0"};
     all.insert(all.end(), shape.begin(), shape.end());
     if (std::ranges::count(shape, "--corpus") == 0) {

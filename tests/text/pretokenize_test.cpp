@@ -121,6 +121,31 @@ TEST(PreTokenizer, WordsJoinedAreTheText) {
   }
 }
 
+TEST(PreTokenizer, AWordBreakIsOneForEveryList) {
+  std::mt19937_64 random(2);
+  const std::vector<std::string> parts = {"a",  "Z", "b c", " ",  "  ", "\n", "\r\n",   "\t",     "1",
+                                          "'s", "!", "é",   "你", "$",  ".",  "\u0301", "\u3000", " \n"};
+  int breaks = 0;
+  for (std::string_view name : PreTokenizer::names()) {
+    const PreTokenizer pre_tokenizer(name);
+    for (int i = 0; i < 200; ++i) {
+      const std::string text = test::random_text(random, parts, 30);
+      const Words whole = pre_tokenizer.split(text);
+      for (std::size_t at = 0; (at = PreTokenizer::word_break(text, at + 1)) < text.size();) {
+        Words two = pre_tokenizer.split(std::string_view(text).substr(0, at));
+        for (std::string_view word : pre_tokenizer.split(std::string_view(text).substr(at))) two.push_back(word);
+        ASSERT_EQ(two, whole) << name << ": " << nlohmann::json(text) << " at " << at;
+        ++breaks;
+      }
+    }
+  }
+  EXPECT_GT(breaks, 1000);
+  EXPECT_EQ(PreTokenizer::word_break("a b", 0), 1u);
+  EXPECT_EQ(PreTokenizer::word_break("a b c", 2), 3u);
+  EXPECT_EQ(PreTokenizer::word_break("a  b\nc 1 !", 0), 10u);
+  EXPECT_EQ(PreTokenizer::word_break("", 0), 0u);
+}
+
 TEST(Regex, CutsAtMatches) {
   EXPECT_THAT(Regex("b+").split({"abba", "bb", "c"}), ElementsAre("a", "bb", "a", "bb", "c"));
   EXPECT_THAT(Regex(R"(\s+$)").split({"a \n", " b"}), ElementsAre("a", " \n", " b"));

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <random>
 #include <string>
 
 #include "toy/io/metadata.h"
@@ -158,6 +159,59 @@ TEST(Spm, OneEnormousWord) {
   const std::string spaces(1'000'000, ' '), letters(1'000'000, 'l');
   EXPECT_EQ(t.decode(t.encode(spaces)), spaces);
   EXPECT_EQ(encode(t, letters).size(), 500'001u);
+}
+
+/// A megabyte, in parts that are never joined; the first ones come again at the end.
+std::vector<std::string> many_parts(const std::string& begin, const std::vector<std::string>& alphabet,
+                                    const std::string& end) {
+  std::mt19937_64 random(7);
+  std::vector<std::string> parts;
+  for (int i = 0; i < 50'000; ++i) parts.push_back(begin + test::random_text(random, alphabet, 24) + end);
+  for (int i = 0; i < 10'000; ++i) parts.push_back(parts[static_cast<std::size_t>(i)]);
+  return parts;
+}
+
+void expect_parts_alone(const Tokenizer& t, const std::vector<std::string>& parts) {
+  std::string text;
+  Ids expected;
+  for (const std::string& part : parts) {
+    text += part;
+    for (std::int32_t id : encode(t, part)) expected.push_back(id);
+  }
+  EXPECT_GT(text.size(), 600'000u);
+  EXPECT_TRUE(encode(t, text) == expected);
+}
+
+TEST(Spm, ALongTextIsItsLines) {
+  Vocabulary v = small_spm();
+  v.add_space_prefix = false;
+  for (std::string_view text : {"o\u2581", "o\u2581h", "\u2581\u2581", "你\u2581", "ll\u2581he"}) {
+    test::add_token(v, text, TokenType::normal, -0.5F);
+  }
+  expect_parts_alone(Tokenizer::from_vocabulary(v),
+                     many_parts("", {"h", "e", "l", "o", "hello", " ", "  ", "\u2581", "你", "\xE2", "o "}, "\n"));
+}
+
+/// A visible space that the text spells itself is read whole, wherever a long text is cut.
+TEST(Spm, AVisibleSpaceAnywhere) {
+  Vocabulary v = small_spm();
+  v.add_space_prefix = false;
+  test::add_token(v, "l\u2581", TokenType::normal, -0.5F);
+  const auto joined = static_cast<std::int32_t>(v.tokens.size()) - 1;
+  const Tokenizer t = Tokenizer::from_vocabulary(v);
+  for (std::size_t n = 65530; n < 65542; ++n) {
+    const Ids ids = encode(t, std::string(n, 'l') + "\u2581h");
+    ASSERT_EQ(ids.size(), (n - 1) / 2 + (n - 1) % 2 + 2) << n;
+    EXPECT_EQ(ids[ids.size() - 2], joined) << n;
+  }
+}
+
+TEST(Bpe, ALongTextIsItsWords) {
+  // More different words than are remembered, and broken characters.
+  expect_parts_alone(Tokenizer::from_vocabulary(test::small_bpe()),
+                     many_parts(" h", {"h", "e", "l", "o", "hell", "r"}, "h"));
+  expect_parts_alone(Tokenizer::from_vocabulary(test::small_bpe()),
+                     many_parts(" h", {"h", "e", "l", "o", "hello", " ", "\n", "你", "\xE2", "\xFF", "1"}, "h"));
 }
 
 TEST(Tokenizer, BosAndEos) {

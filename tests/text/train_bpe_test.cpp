@@ -392,6 +392,29 @@ TEST(CharacterVocabulary, OneTokenForEachCharacter) {
   EXPECT_THAT(pieces_of(character_vocabulary("aab", 2).vocabulary), ElementsAre("a"));
 }
 
+TEST(CharacterVocabulary, IsWhatBpeBeginsWith) {
+  std::mt19937_64 random(5);
+  for (int trial = 0; trial < 200; ++trial) {
+    const std::string text = test::random_text(random, {"a", "b", " ", "\u2581", "é", "你", "😀", "\xFF", "\n"}, 40);
+    const std::vector<std::string_view> texts = {text, "ab", ""};
+    const std::uint64_t rarest = 1 + test::below(random, 4);
+    const TrainedVocabulary mine = character_vocabulary(texts, rarest);
+    BpeOptions without_merges;
+    without_merges.merges = 0;
+    without_merges.min_character_count = rarest;
+    const TrainedVocabulary bpe = train_bpe(texts, without_merges);
+    ASSERT_EQ(pieces_of(mine.vocabulary), pieces_of(bpe.vocabulary)) << text;
+    EXPECT_EQ(mine.tokens, bpe.tokens) << text;
+    EXPECT_EQ(mine.bytes, bpe.bytes);
+    EXPECT_EQ(mine.invalid_bytes, bpe.invalid_bytes);
+    EXPECT_EQ(mine.first_invalid, bpe.first_invalid);
+    std::size_t encoded = 0;
+    const Tokenizer tokenizer = Tokenizer::from_vocabulary(mine.vocabulary);
+    for (const std::string_view part : texts) encoded += encode(tokenizer, part).size();
+    EXPECT_EQ(mine.tokens, encoded) << text;
+  }
+}
+
 TEST(TrainBpe, AnyBytesThereAndBack) {
   const char* wanted = std::getenv("TOY_FUZZ_RUNS");
   const long runs = wanted == nullptr ? 3000 : std::atol(wanted);

@@ -257,5 +257,27 @@ TEST_F(ResumeDamage, AJumpOfTheRateIsTold) {
                                                              log.at(11).lr, log.at(12).lr))));
 }
 
+/// FNV-1a of 64 bits, by its definition and by the values published with it.
+TEST(HashedFile, IsTheHashOfAllItsBytes) {
+  const testing::ScratchFolder folder;
+  const auto hash_of = [&](const std::string& text) {
+    testing::write_bytes(folder / "file", text);
+    const HashedFile found = hashed_file(folder.path(), "file");
+    EXPECT_EQ(found.bytes, text.size());
+    return found.hash;
+  };
+  EXPECT_EQ(hash_of("a"), 0xAF63DC4C8601EC8CU);
+  EXPECT_EQ(hash_of("foobar"), 0x85944171F73967E8U);
+  for (const std::size_t size : {65'535U, 65'536U, 65'537U, 300'000U}) {
+    std::string text;
+    std::uint64_t expected = 0xCBF29CE484222325U;
+    for (std::size_t i = 0; i < size; ++i) {
+      text += static_cast<char>(i * i % 251);
+      expected = (expected ^ static_cast<std::uint8_t>(text.back())) * 0x100000001B3U;
+    }
+    EXPECT_EQ(hash_of(text), expected) << size;
+  }
+}
+
 }  // namespace
 }  // namespace toy

@@ -1,10 +1,8 @@
 // Whatever happens while it is written, the newest complete checkpoint loads and the run ends with the same bytes.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <chrono>
 #include <cstdlib>
-#include <grp.h>
 #include <map>
 #include <stop_token>
 #include <sys/wait.h>
@@ -16,6 +14,7 @@
 
 #include "tests/io/failing_calls.h"
 #include "tests/io/scratch.h"
+#include "tests/train/nobody.h"
 #include "tests/train/tiny_training.h"
 
 namespace toy {
@@ -224,29 +223,9 @@ void set_writable(const fs::path& folder, bool writable) {
   }
 }
 
-/// The message of the error that f throws in a child process without rights of its own: nothing is denied to root.
+/// The message of the error that f throws without the rights of root.
 std::string error_of_nobody(const std::function<void()>& f) {
-  std::array<int, 2> ends{};
-  if (::pipe(ends.data()) != 0) return "no pipe";
-  const pid_t child = ::fork();
-  if (child == 0) {
-    constexpr uid_t nobody = 65534;
-    const bool dropped =
-        ::geteuid() != 0 || (::setgroups(0, nullptr) == 0 && ::setgid(nobody) == 0 && ::setuid(nobody) == 0);
-    const std::string message = dropped ? test::error_of(f) : "cannot become nobody";
-    ::_exit(::write(ends[1], message.data(), message.size()) == static_cast<ssize_t>(message.size()) ? 0 : 1);
-  }
-  ::close(ends[1]);
-  std::string message;
-  std::array<char, 512> part{};
-  for (ssize_t n = 0; (n = ::read(ends[0], part.data(), part.size())) > 0;) {
-    message.append(part.data(), static_cast<std::size_t>(n));
-  }
-  ::close(ends[0]);
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
-  return message;
+  return testing::answer_of_nobody([&] { return test::error_of(f); });
 }
 
 void expect_denied(const std::string& message, const fs::path& path) {

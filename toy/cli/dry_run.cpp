@@ -42,7 +42,7 @@ void dry_run(const Arguments& a, Console& console) {
   const RunConfig config = run_config(a);
   const Interrupt interrupt;
   const FromScratch& recipe = config.recipe;
-  const Corpus corpus = corpus_of(config);
+  const Corpus corpus = corpus_of(config, console);
   const std::stop_token stop = interrupt.token();
   Vocabulary words;
   try {
@@ -53,8 +53,9 @@ void dry_run(const Arguments& a, Console& console) {
     return console.note("interrupted while the vocabulary was learned; nothing was written");
   }
   const Metadata metadata = model_metadata(recipe.model.resolved(), words, recipe.name);
+  const double ids = id_bytes(Tokenizer::from_vocabulary(words), corpus.documents());
   const TrainingMemory memory =
-      training_memory(metadata, recipe.options, data_memory(recipe.vocabulary, corpus.bytes()));
+      training_memory(metadata, recipe.options, data_memory(recipe.vocabulary, corpus.bytes(), ids));
   if (!a.has("--json")) {
     console.print(table_of(memory));
     console.flush();

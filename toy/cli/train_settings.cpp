@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "toy/cli/console.h"
 #include "toy/io/quote.h"
 
 namespace toy::cli {
@@ -291,9 +292,11 @@ void change_config(const Arguments& a, RunConfig& config) {
   }
 }
 
-Corpus corpus_of(const RunConfig& config) {
+Corpus corpus_of(const RunConfig& config, Console& console) {
   if (config.corpus.empty()) return Corpus::stories(config.recipe.options.seed);
-  return Corpus::files(config.corpus, config.separator);
+  Corpus corpus = Corpus::files(config.corpus, config.separator);
+  for (const std::string& note : corpus.notes()) console.note("note: {}", note);
+  return corpus;
 }
 
 }  // namespace toy::cli

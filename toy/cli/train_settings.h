@@ -22,7 +22,7 @@ RunConfig recipe_config(const Arguments& arguments);
 /// The given ones of those that a resumed run may change. Errors: another one is given and differs (names it).
 void change_config(const Arguments& arguments, RunConfig& config);
 
-/// The texts that a configuration names.
-Corpus corpus_of(const RunConfig& config);
+/// The texts that a configuration names; what was noticed is printed.
+Corpus corpus_of(const RunConfig& config, Console& console);
 
 }  // namespace toy::cli

@@ -93,11 +93,16 @@ BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, const std::shared_ptr<Piece
 
 void BpeEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids,
                         const std::function<void()>& between) const {
-  const std::string valid = replace_invalid_utf8(text);
+  constexpr std::size_t at_once = 1 << 16;  // bytes: words take several times the memory of their text
   WordCache cache;
-  for (std::string_view word : pre_tokenizer_.split(valid)) {
-    cache.append(word, ids, [this](std::string_view w, std::vector<std::int32_t>& out) { encode_word(w, out); });
-    between();
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, PreTokenizer::word_break(text, at_once));
+    const std::string valid = replace_invalid_utf8(part);
+    for (std::string_view word : pre_tokenizer_.split(valid)) {
+      cache.append(word, ids, [this](std::string_view w, std::vector<std::int32_t>& out) { encode_word(w, out); });
+      between();
+    }
+    text.remove_prefix(part.size());
   }
 }
 

@@ -1,7 +1,7 @@
 #include "toy/text/character_stream.h"
 
 #include <limits>
-#include <numeric>
+#include <utility>
 
 #include "toy/tensor/error.h"
 #include "toy/text/bytes.h"
@@ -49,29 +49,44 @@ std::vector<std::uint64_t> count_characters(std::span<const std::string_view> te
 
 }  // namespace
 
-CharacterStream read_characters(std::span<const std::string_view> texts, std::uint64_t min_count) {
+CharacterStream read_alphabet(std::span<const std::string_view> texts, std::uint64_t min_count) {
   CharacterStream stream;
   const std::vector<std::uint64_t> counts = count_characters(texts, stream);
-  const std::uint64_t symbols = std::accumulate(counts.begin(), counts.end(), 1 + texts.size() + stream.invalid_bytes);
+  stream.byte_tokens = stream.invalid_bytes;
+  for (char32_t point = 0; point < counts.size(); ++point) {
+    if (counts[point] == 0) continue;
+    std::string text;
+    append_utf8(text, point == U' ' ? visible_space_point : point);
+    // The space is a token of every vocabulary.
+    if (counts[point] >= min_count || point == U' ') {
+      stream.characters.push_back(std::move(text));
+      stream.character_tokens += counts[point];
+    } else {
+      stream.byte_tokens += text.size() * counts[point];
+    }
+  }
+  return stream;
+}
+
+CharacterStream read_characters(std::span<const std::string_view> texts, std::uint64_t min_count) {
+  CharacterStream stream = read_alphabet(texts, min_count);
+  // Each byte that is left to the byte tokens counts, though those of one character are one barrier.
+  const std::uint64_t symbols = 1 + texts.size() + stream.character_tokens + stream.byte_tokens;
   constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max() - 1;
   if (symbols > most) refuse("a corpus of {} characters: expected at most {}; leave out a part", symbols, most);
 
-  std::vector<std::int32_t> symbol_of(counts.size(), CharacterStream::barrier);
-  for (char32_t point = 0; point < counts.size(); ++point) {
-    // The space is a token of every vocabulary.
-    if (counts[point] == 0 || (counts[point] < min_count && point != U' ')) continue;
-    std::string& text = stream.characters.emplace_back();
-    append_utf8(text, point == U' ' ? visible_space_point : point);
-    symbol_of[point] = static_cast<std::int32_t>(stream.characters.size());
+  std::vector<std::int32_t> symbol_of;
+  for (std::size_t i = 0; i < stream.characters.size(); ++i) {
+    char32_t point = decode_utf8(stream.characters[i]);
+    if (point == visible_space_point) point = U' ';
+    if (point >= symbol_of.size()) symbol_of.resize(point + 1, CharacterStream::barrier);
+    symbol_of[point] = static_cast<std::int32_t>(i) + 1;
   }
-
   stream.symbols.reserve(symbols);
   stream.symbols.push_back(CharacterStream::barrier);
   for (std::string_view text : texts) {
-    for_each_character(text, [&](std::optional<char32_t> point, std::size_t length) {
-      const std::int32_t symbol = point ? symbol_of[*point] : CharacterStream::barrier;
-      if (symbol == CharacterStream::barrier) stream.byte_tokens += length;
-      stream.symbols.push_back(symbol);
+    for_each_character(text, [&](std::optional<char32_t> point, std::size_t) {
+      stream.symbols.push_back(point && *point < symbol_of.size() ? symbol_of[*point] : CharacterStream::barrier);
     });
     stream.symbols.push_back(CharacterStream::barrier);
   }

@@ -155,4 +155,12 @@ std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
   return words;
 }
 
+std::size_t PreTokenizer::word_break(std::string_view text, std::size_t from) {
+  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  for (std::size_t at = std::max<std::size_t>(from, 1); at + 1 < text.size(); ++at) {
+    if (text[at] == ' ' && is_letter(text[at - 1]) && is_letter(text[at + 1])) return at;
+  }
+  return text.size();
+}
+
 }  // namespace toy

@@ -23,6 +23,10 @@ class PreTokenizer {
   /// The words of valid UTF-8, in order; joined they are the text.
   std::vector<std::string_view> split(std::string_view text) const;
 
+  /// The first place from `from` on at which every pre-tokenizer begins a word, whatever else the text says: a space
+  /// between two letters of ASCII. The end of the text where there is none.
+  static std::size_t word_break(std::string_view text, std::size_t from);
+
   /// A word that is a token as a whole is not merged (Llama 3, Mistral's Tekken).
   bool ignore_merges() const { return ignore_merges_; }
   /// Whether texts begin with BOS when the file does not say.

@@ -43,19 +43,36 @@ std::vector<Symbol> characters(std::string_view word) {
   return symbols;
 }
 
-std::string make_spaces_visible(std::string_view text, bool with_prefix) {
-  std::string visible;
-  visible.reserve(text.size() + text.size() / 2 + visible_space.size());
-  if (with_prefix) visible += visible_space;
-  for (char c : text) {
-    if (c == ' ') {
-      visible += visible_space;
-    } else {
-      visible += c;
+/// A text whose spaces are visible, a part at a time.
+class VisibleText {
+ public:
+  VisibleText(std::string_view text, bool with_prefix) : to_come_(text) {
+    if (with_prefix) part_ = visible_space;
+  }
+  /// What is there and not used; at the end of the text, all that is left.
+  std::string_view rest() const { return std::string_view(part_).substr(used_); }
+  bool is_all() const { return to_come_.empty(); }
+  void use(std::size_t bytes) { used_ += bytes; }
+  /// Adds to the rest as much as it has, and at least a block.
+  void extend() {
+    constexpr std::size_t block = 1 << 16;
+    part_.erase(0, std::exchange(used_, 0));
+    const std::string_view next = to_come_.substr(0, std::max(block, part_.size()));
+    to_come_.remove_prefix(next.size());
+    for (const char c : next) {
+      if (c == ' ') {
+        part_ += visible_space;
+      } else {
+        part_ += c;
+      }
     }
   }
-  return visible;
-}
+
+ private:
+  std::string_view to_come_;
+  std::string part_;
+  std::size_t used_ = 0;
+};
 
 /// What stands on both sides of a place: the byte before it, and the byte behind it, or for U+2581 one that is in no
 /// UTF-8.
@@ -98,12 +115,17 @@ SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Piece
 
 void SpmEncoder::encode(std::string_view text, std::vector<std::int32_t>& ids,
                         const std::function<void()>& between) const {
-  const std::string visible = make_spaces_visible(text, add_space_prefix_);
+  VisibleText visible(text, add_space_prefix_);
   WordCache cache;
-  for (std::string_view rest = visible; !rest.empty();) {
-    const std::string_view word = rest.substr(0, word_length(rest));
+  while (!visible.rest().empty() || !visible.is_all()) {
+    const std::string_view rest = visible.rest(), word = rest.substr(0, word_length(rest));
+    // Whether a word ends depends on the character behind it.
+    if (word.size() + visible_space.size() > rest.size() && !visible.is_all()) {
+      visible.extend();
+      continue;
+    }
     cache.append(word, ids, [this](std::string_view w, std::vector<std::int32_t>& out) { encode_word(w, out); });
-    rest.remove_prefix(word.size());
+    visible.use(word.size());
     between();
   }
 }

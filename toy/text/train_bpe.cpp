@@ -334,6 +334,24 @@ bool BpeTrainer::comes_later(const HeapEntry& a, const HeapEntry& b) const {
   return s.size() != t.size() ? s.size() > t.size() : s > t;
 }
 
+/// The vocabulary of bytes, and what is known of the texts.
+TrainedVocabulary before_pieces(const CharacterStream& stream) {
+  TrainedVocabulary t;
+  t.vocabulary = byte_vocabulary();
+  t.bytes = stream.bytes;
+  t.invalid_bytes = stream.invalid_bytes;
+  t.first_invalid = stream.first_invalid;
+  return t;
+}
+
+/// The space is there already.
+void add_piece(Vocabulary& v, std::string_view piece, float score) {
+  if (piece == visible_space) return;
+  v.tokens.push_back(piece);
+  v.types.push_back(TokenType::normal);
+  v.scores.push_back(score);
+}
+
 }  // namespace
 
 TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOptions& options) {
@@ -344,21 +362,15 @@ TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOp
   if (options.min_pair_count < 1) refuse("min_pair_count: expected 1 or more, found 0");
 
   CharacterStream stream = read_characters(texts, options.min_character_count);
-  TrainedVocabulary result;
-  result.bytes = stream.bytes;
-  result.invalid_bytes = stream.invalid_bytes;
-  result.first_invalid = stream.first_invalid;
-
+  TrainedVocabulary result = before_pieces(stream);
   BpeTrainer trainer(std::move(stream), options);
   result.end = trainer.run();
   result.merges = trainer.merges();
   result.tokens = trainer.tokens();
-  Vocabulary& v = result.vocabulary = byte_vocabulary();
   for (std::size_t i = 0; i < trainer.pieces().size(); ++i) {
-    if (trainer.pieces()[i] == visible_space) continue;
-    v.tokens.push_back(trainer.pieces()[i]);
-    v.types.push_back(TokenType::normal);
-    v.scores.push_back(i < trainer.characters() ? 0.0F : -static_cast<float>(i - trainer.characters() + 1));
+    const bool is_character = i < trainer.characters();
+    add_piece(result.vocabulary, trainer.pieces()[i],
+              is_character ? 0.0F : -static_cast<float>(i - trainer.characters() + 1));
   }
   return result;
 }
@@ -368,10 +380,11 @@ TrainedVocabulary train_bpe(std::string_view text, const BpeOptions& options) {
 }
 
 TrainedVocabulary character_vocabulary(std::span<const std::string_view> texts, std::uint64_t min_character_count) {
-  BpeOptions options;
-  options.merges = 0;
-  options.min_character_count = min_character_count;
-  return train_bpe(texts, options);
+  const CharacterStream stream = read_alphabet(texts, min_character_count);
+  TrainedVocabulary result = before_pieces(stream);
+  result.tokens = stream.character_tokens + stream.byte_tokens;
+  for (const std::string& character : stream.characters) add_piece(result.vocabulary, character, 0);
+  return result;
 }
 
 TrainedVocabulary character_vocabulary(std::string_view text, std::uint64_t min_character_count) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -9,31 +11,37 @@
 
 namespace toy {
 
-/// Lives for one encode call: `encode_word(word, ids)` is called for words not seen before, the ids of others are
-/// copied. The words are views of a text that outlives the cache.
+/// Lives for one encode call: `encode_word(word, ids)` is called for words not seen lately, the ids of others are
+/// copied. Takes a few megabytes at most.
 class WordCache {
  public:
   template <class EncodeWord>
   void append(std::string_view word, std::vector<std::int32_t>& ids, EncodeWord&& encode_word) {
     if (word.size() > longest_word) return encode_word(word, ids);
-    const auto [entry, is_new] = seen_.try_emplace(word);
-    auto& [begin, end] = entry->second;
-    if (is_new) {
-      const std::size_t at = ids.size();
-      encode_word(word, ids);
-      begin = ids_.size();
-      ids_.insert(ids_.end(), ids.begin() + static_cast<std::ptrdiff_t>(at), ids.end());
-      end = ids_.size();
-    } else {
-      const auto first = ids_.begin();
-      ids.insert(ids.end(), first + static_cast<std::ptrdiff_t>(begin), first + static_cast<std::ptrdiff_t>(end));
+    if (const auto entry = seen_.find(word); entry != seen_.end()) {
+      const auto [begin, end] = entry->second;
+      ids.insert(ids.end(), ids_.begin() + begin, ids_.begin() + end);
+      return;
     }
+    const auto at = static_cast<std::ptrdiff_t>(ids.size()), begin = static_cast<std::ptrdiff_t>(ids_.size());
+    encode_word(word, ids);
+    if (seen_.size() == most_words) {
+      seen_.clear();
+      ids_.clear();
+      return;
+    }
+    ids_.insert(ids_.end(), ids.begin() + at, ids.end());
+    seen_.emplace(word, std::pair(begin, static_cast<std::ptrdiff_t>(ids_.size())));
   }
 
  private:
-  static constexpr std::size_t longest_word = 64;
-  std::unordered_map<std::string_view, std::pair<std::size_t, std::size_t>> seen_;  // a range of ids_
-  std::vector<std::int32_t> ids_;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>{}(word); }
+  };
+  static constexpr std::size_t longest_word = 64, most_words = 1 << 15;
+  std::unordered_map<std::string, std::pair<std::ptrdiff_t, std::ptrdiff_t>, Hash, std::equal_to<>> seen_;
+  std::vector<std::int32_t> ids_;  // of which each word has a range
 };
 
 }  // namespace toy

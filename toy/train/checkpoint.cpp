@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
 constexpr std::string_view schema = "toy/checkpoint-v1";
 constexpr const char* shuffle_name = "data.shuffle";
 
-std::uint64_t hash_of(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 0xCBF29CE484222325U;
+/// Of bytes that follow others with the hash `hash`.
+std::uint64_t fnv1a(std::span<const std::byte> bytes, std::uint64_t hash = 0xCBF29CE484222325U) {
   for (const std::byte b : bytes) hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001B3U;
   return hash;
 }
@@ -158,7 +158,7 @@ Json json_of(const Checkpoint& c) {
 /// The hash of everything that a sidecar says, whatever its spaces.
 std::string hash_of(const Checkpoint& c) {
   const std::string text = json_of(c).dump();
-  return fmt::format("{:016x}", hash_of(std::as_bytes(std::span(text))));
+  return fmt::format("{:016x}", fnv1a(std::as_bytes(std::span(text))));
 }
 
 }  // namespace
@@ -220,8 +220,15 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
 }
 
 HashedFile hashed_file(const fs::path& run, const fs::path& relative) {
-  const auto map = map_file(run / relative);
-  return {relative, map->bytes().size(), hash_of(map->bytes())};
+  const InputFile file(run / relative);
+  std::vector<std::byte> part(1 << 16);  // a map of the whole would count as memory of the run
+  HashedFile hashed{relative, file.size(), fnv1a({})};
+  for (std::uint64_t at = 0; at < file.size(); at += part.size()) {
+    part.resize(std::min<std::uint64_t>(part.size(), file.size() - at));
+    file.read_at(at, part);
+    hashed.hash = fnv1a(part, hashed.hash);
+  }
+  return hashed;
 }
 
 void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c, const FileCalls& calls) {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
 
+#include "toy/io/gguf.h"
 #include "toy/models/create.h"
 #include "toy/tensor/device/trace/trace_device.h"
 #include "toy/tensor/tape.h"
@@ -17,21 +17,48 @@ namespace {
 
 double gibibytes(std::int64_t bytes) { return static_cast<double>(bytes) / (1 << 30); }
 
+/// What a model's file holds beside its tensors, most of it the vocabulary; 0 where it cannot be read.
+std::uint64_t header_bytes(const std::string& path) {
+  try {
+    const GgufFile file = GgufFile::open(path, {.map = false, .require_data = false});
+    std::uint64_t bytes = file.file_bytes() + file.missing_bytes();
+    for (const TensorInfo& tensor : file.tensors()) bytes -= std::min(bytes, tensor.bytes);
+    return bytes;
+  } catch (const Error&) {
+    return 0;  // making the vocabulary will say why
+  }
+}
+
 }  // namespace
 
-DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes) {
-  constexpr std::int64_t program = 6 << 20;  // its pages, the stacks of its threads
-  const auto sum = [&](double each_byte, std::int64_t more) {
-    return program + more + static_cast<std::int64_t>(each_byte * static_cast<double>(corpus_bytes));
+double id_bytes(const Tokenizer& tokenizer, std::span<const std::string_view> texts) {
+  constexpr std::uint64_t samples = 32, length = 4096;
+  std::uint64_t all = 0, begin = 0, read = 0, ids = 0;
+  for (const std::string_view text : texts) all += text.size();
+  std::uint64_t next = 0;  // place of a sample, counted over all texts
+  for (const std::string_view text : texts) {
+    for (; next < begin + text.size(); next = std::max(next + length, next + all / samples)) {
+      const std::string_view sample = text.substr(next - begin, length);
+      read += sample.size();
+      ids += tokenizer.encode(sample, {.add_special = false}).size();
+    }
+    begin += text.size();
+  }
+  return read == 0 ? 0 : static_cast<double>(id_width(tokenizer.size()) * ids) / static_cast<double>(read);
+}
+
+DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes, double id_bytes) {
+  std::int64_t program = 9 << 19;  // its pages, the stacks of its threads
+  double learning = 0;             // bytes for each of text
+  if (vocabulary.kind == "bpe") {
+    learning = 8.3;
+  } else if (vocabulary.kind != "char" && vocabulary.kind != "byte") {
+    program += static_cast<std::int64_t>(1.75 * static_cast<double>(header_bytes(vocabulary.kind)));
+  }
+  const auto sum = [&](double each_byte) {
+    return program + static_cast<std::int64_t>(each_byte * static_cast<double>(corpus_bytes));
   };
-  // Bytes for each of text: while BPE's merges are counted; while text, its form with visible spaces and ids of two
-  // bytes are there; while only the ids are.
-  if (vocabulary.kind == "bpe") return {sum(8.3, 0), sum(0.8, 0)};
-  if (vocabulary.kind == "char" || vocabulary.kind == "byte") return {sum(5, 0), sum(2, 0)};
-  std::error_code missing;  // reading it will say
-  const auto file = static_cast<double>(std::filesystem::file_size(vocabulary.kind, missing));
-  const std::int64_t pieces = missing ? 0 : static_cast<std::int64_t>(3.5 * file);
-  return {sum(7.8, pieces), sum(0.8, pieces)};
+  return {sum(std::max(learning, 1 + id_bytes)), sum(id_bytes)};
 }
 
 TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& options, const DataMemory& data) {

@@ -14,8 +14,11 @@ namespace toy {
 struct DataMemory {
   std::int64_t preparing = 0, kept = 0;
 };
-/// By measured bytes for each byte of text and of a vocabulary's file.
-DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes);
+/// By measured bytes for each byte of text, and of what a vocabulary's file holds beside tensors. id_bytes: see below;
+/// as a guess, that of English and a large vocabulary.
+DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes, double id_bytes = 1);
+/// Bytes of ids that a byte of text becomes, by some samples.
+double id_bytes(const Tokenizer& tokenizer, std::span<const std::string_view> texts);
 
 struct TrainingMemory {
   std::int64_t parameters = 0;

@@ -65,8 +65,9 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabu
   options.check();
   const ModelConfig shape = model.resolved();
   Metadata metadata = model_metadata(shape, words, name);
-  require_memory(training_memory(metadata, options, data_memory(vocabulary, corpus.bytes())));
   Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
+  const DataMemory data_bytes = data_memory(vocabulary, corpus.bytes(), id_bytes(tokenizer, corpus.documents()));
+  require_memory(training_memory(metadata, options, data_bytes));
   TokenData data = encode(tokenizer, corpus, tokens, {vocabulary.cuts, options.seed}, progress);
   auto made = initialized_model(metadata, device, options.seed);
   return {

@@ -69,7 +69,8 @@ KeptLog kept_log(const fs::path& log, const Checkpoint& c) {
   }
   w = walk(log, c.step, ~std::uint64_t{0});
   if (!w.begins) {
-    const bool empty = fs::file_size(log) == 0;
+    std::error_code unknown;
+    const bool empty = fs::file_size(log, unknown) == 0;
     return {.damage = fmt::format("{}; this one begins after step {}",
                                   empty ? "the log was missing" : "the log did not begin with run_start", c.step)};
   }
@@ -85,7 +86,8 @@ KeptLog kept_log(const fs::path& log, const Checkpoint& c) {
 
 std::string set_log_aside(const fs::path& log, const FileCalls& calls) {
   fs::path aside = log.string() + ".damaged";
-  for (int number = 2; fs::exists(aside); ++number) aside = fmt::format("{}.damaged-{}", log.string(), number);
+  std::error_code unknown;  // writing it will say
+  for (int number = 2; fs::exists(aside, unknown); ++number) aside = fmt::format("{}.damaged-{}", log.string(), number);
   const auto map = map_file(log);
   write_atomically(
       aside, [&](ByteSink& sink) { sink.write(map->bytes()); }, calls);

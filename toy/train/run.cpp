@@ -131,7 +131,8 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
         restored = restore_training(folder, tokens_file, device, config.recipe.options);
         prompts = sample_prompts(*restored.training, config.options, notes);
         kept = kept_log(log_path, restored.checkpoint);
-        const std::uint64_t found = fs::file_size(log_path);
+        std::error_code unknown;  // setting it aside will say
+        const std::uint64_t found = fs::file_size(log_path, unknown);
         if (!kept.fits && found > kept.bytes) kept.damage += "; as it was: " + set_log_aside(log_path, calls);
         return kept.bytes;
       },

@@ -107,7 +107,7 @@ std::span<const std::uint64_t> TokenData::documents(std::int64_t begin, std::int
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
                                         const EncodingOptions& options, const std::function<bool()>& cancelled) {
   Random random(options.seed, 0x637574);
-  const std::size_t width = tokenizer.size() > 1 << 16 ? 4 : 2;
+  const std::size_t width = id_width(tokenizer.size());
   const auto texts = static_cast<std::size_t>(std::ranges::count_if(documents, [](auto d) { return !d.empty(); }));
   if (texts == 0) refuse("the corpus is empty: no document has any text");
   std::uint64_t characters = 0;

@@ -42,6 +42,9 @@ class TokenData {
   bool wide_ = false;
 };
 
+/// Bytes of an id of so large a vocabulary in such a file.
+constexpr std::size_t id_width(std::int64_t vocabulary) { return vocabulary > 1 << 16 ? 4 : 2; }
+
 /// How documents become ids.
 struct EncodingOptions {
   /// Random places (by `seed`) at which a document is broken before it is encoded. Pieces that hold several words never

@@ -91,7 +91,7 @@ void print_trials(const std::vector<Trial>& trials, const Trial& best, Console& 
 }
 
 /// All trials, or those before an interruption.
-std::vector<Trial> measure_all(const Arguments& a, const std::stop_token& stop) {
+std::vector<Trial> measure_all(const Arguments& a, Console& console, const std::stop_token& stop) {
   const RunConfig config = recipe_config(a);
   const std::vector<std::int32_t> usual_batches{4, 8, 16, 32};
   const auto batches = a.integers("--batch-sizes").value_or(usual_batches);
@@ -99,7 +99,7 @@ std::vector<Trial> measure_all(const Arguments& a, const std::stop_token& stop) 
   const CpuOptions cpu = cpu_options(a);
   LiveLines lines(!a.has("--quiet"));
   std::vector<Trial> trials;
-  const Corpus corpus = corpus_of(config);
+  const Corpus corpus = corpus_of(config, console);
   Vocabulary words;
   try {
     words = config.recipe.make_vocabulary(corpus, [&](auto&&...) { return !stop.stop_requested(); });
@@ -135,7 +135,7 @@ Json answer(const std::vector<Trial>& trials, const Trial* best, const std::stri
 
 void run(const Arguments& a, Console& console) {
   const Interrupt interrupt;
-  const std::vector<Trial> trials = measure_all(a, interrupt.token());
+  const std::vector<Trial> trials = measure_all(a, console, interrupt.token());
   const bool interrupted = interrupt.token().stop_requested();
   const auto fastest = std::ranges::max_element(trials, {}, &Trial::tokens_per_second);
   const Trial* const best = fastest != trials.end() && fastest->tokens_per_second > 0 ? &*fastest : nullptr;

@@ -39,8 +39,7 @@ Run begin(const Arguments& a, Device& device, Console& console, const std::stop_
   RunConfig config = run_config(a);
   config.command = command_line(a);
   config.threads = static_cast<int>(a.integer("--threads").value_or(0));
-  const Corpus corpus = corpus_of(config);
-  for (const std::string& note : corpus.notes()) console.note("note: {}", note);
+  const Corpus corpus = corpus_of(config, console);
   config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
   NewRunFolder folder(*a.text("--out"), config.recipe.model.arch);
   LiveLines lines(!a.has("--quiet"));
