@@ -256,6 +256,13 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
   std::ofstream large(std::filesystem::path(folder.str()) / "large.txt", std::ios::binary);
   for (int i = 0; large.tellp() < 8'000'000; ++i) large << story(1, static_cast<std::uint64_t>(i)) << "\n";
   large.close();
+  // Where no list of expressions breaks a text, and where texts are many.
+  std::ofstream letters(std::filesystem::path(folder.str()) / "letters.txt", std::ios::binary);
+  for (std::uint64_t i = 0, x = 1; i < 3'000'000; ++i) letters << "ACGT"[(x = x * 6364136223846793005U + 1) >> 62];
+  letters.close();
+  std::ofstream many(std::filesystem::path(folder.str()) / "many.txt", std::ios::binary);
+  for (int i = 0; i < 500'000; ++i) many << "line" << i % 997 << "|";
+  many.close();
   // A vocabulary from a model of 27 MB, of which it is a small part.
   const std::string model = answer({"train",        "from-scratch",
                                     "--corpus",     "corpus.txt",
@@ -276,11 +283,15 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", "char", "--val-share", "0.001"},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", model, "--val-share", "0.001"},
+      {"--corpus", "letters.txt", "--d-model", "16", "--vocab-size", "100", "--val-share", "0.001"},
+      {"--corpus", "many.txt", "--separator", "|", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"}};
   if (const char* reference = std::getenv("TOY_REFERENCE")) {
     for (const char* name : {"gpt-2", "llama-bpe"}) {
       shapes.push_back({"--corpus", "large.txt", "--d-model", "16", "--val-share", "0.001", "--vocab",
                         std::string(reference) + "/vocab/ggml-vocab-" + name + ".gguf"});
+      shapes.push_back(shapes.back());
+      shapes.back()[1] = "letters.txt";
     }
   }
   for (const std::vector<std::string>& shape : shapes) {

@@ -123,8 +123,10 @@ TEST(PreTokenizer, WordsJoinedAreTheText) {
 
 TEST(PreTokenizer, AWordBreakIsOneForEveryList) {
   std::mt19937_64 random(2);
-  const std::vector<std::string> parts = {"a",  "Z", "b c", " ",  "  ", "\n", "\r\n",   "\t",     "1",
-                                          "'s", "!", "é",   "你", "$",  ".",  "\u0301", "\u3000", " \n"};
+  const std::vector<std::string> parts = {
+      "a", "Z", "b c", " ",      "  ", "\n",   "\r\n", "\t",  "1",      "12",     "'s",     "'LL",    "!",
+      "/", "é", "你",  "好\n你", "か", "$",    ".",    ",",   "，",     "\u0301", "\u3000", "\u00A0", "\u0085",
+      "ʰ", "ǅ", "ж",   "Ж ж",    "AB", "x\ny", "!\nж", "\n1", "\u2028", " \n",    "\u0482"};
   int breaks = 0;
   for (std::string_view name : PreTokenizer::names()) {
     const PreTokenizer pre_tokenizer(name);
@@ -142,7 +144,14 @@ TEST(PreTokenizer, AWordBreakIsOneForEveryList) {
   EXPECT_GT(breaks, 1000);
   EXPECT_EQ(PreTokenizer::word_break("a b", 0), 1u);
   EXPECT_EQ(PreTokenizer::word_break("a b c", 2), 3u);
-  EXPECT_EQ(PreTokenizer::word_break("a  b\nc 1 !", 0), 10u);
+  EXPECT_EQ(PreTokenizer::word_break("a  b \nc 1 !", 0), 11u);
+  EXPECT_EQ(PreTokenizer::word_break("a  b\nc", 0), 5u);
+  EXPECT_EQ(PreTokenizer::word_break("  \u0436 \u0436", 0), 4u);
+  EXPECT_EQ(PreTokenizer::word_break("\u4F60\n\u4F60", 0), 4u);
+  EXPECT_EQ(PreTokenizer::word_break("1\n2", 0), 2u);
+  for (const char* none : {"\na", "a\n,", "a\n\nb", "a\r\nb", "1 2", "a \n", "\u4F60 \u4F60", " "}) {
+    EXPECT_EQ(PreTokenizer::word_break(none, 0), std::string(none).size()) << nlohmann::json(none);
+  }
   EXPECT_EQ(PreTokenizer::word_break("", 0), 0u);
 }
 

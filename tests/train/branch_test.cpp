@@ -93,6 +93,19 @@ TEST_F(Branch, OfADamagedCheckpointIsRefused) {
   EXPECT_TRUE(fs::is_empty(folder_));
 }
 
+TEST_F(Branch, WhatCannotBeReadIsNotPassedOver) {
+  for (const char* file : {"events.jsonl", "flow.json"}) {
+    const std::string bytes = testing::read_bytes(origin_ / file);
+    fs::remove(origin_ / file);
+    fs::create_symlink(file, origin_ / file);
+    EXPECT_THAT(test::error_of([&] { branch_run(origin_, 4, folder_); }), HasSubstr(file));
+    fs::remove(origin_ / file);
+    testing::write_bytes(origin_ / file, bytes);
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+}
+
 /// Wherever it ends: the origin is as it was, and the new folder is a whole run or none that could be resumed.
 TEST_F(Branch, EachCallFailsInTurn) {
   for (int failing = 0;; ++failing) {

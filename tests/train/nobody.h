@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <exception>
 #include <functional>
 #include <grp.h>
 #include <string>
@@ -21,7 +22,12 @@ inline std::string answer_of_nobody(const std::function<std::string()>& f) {
     constexpr uid_t nobody = 65534;
     const bool dropped =
         ::geteuid() != 0 || (::setgroups(0, nullptr) == 0 && ::setgid(nobody) == 0 && ::setuid(nobody) == 0);
-    const std::string answer = dropped ? f() : "cannot become nobody";
+    std::string answer = "cannot become nobody";
+    try {
+      if (dropped) answer = f();
+    } catch (const std::exception& error) {
+      answer = std::string("it threw: ") + error.what();
+    }
     ::_exit(::write(ends[1], answer.data(), answer.size()) == static_cast<ssize_t>(answer.size()) ? 0 : 1);
   }
   ::close(ends[1]);

@@ -53,9 +53,9 @@ void dry_run(const Arguments& a, Console& console) {
     return console.note("interrupted while the vocabulary was learned; nothing was written");
   }
   const Metadata metadata = model_metadata(recipe.model.resolved(), words, recipe.name);
-  const double ids = id_bytes(Tokenizer::from_vocabulary(words), corpus.documents());
+  const Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
   const TrainingMemory memory =
-      training_memory(metadata, recipe.options, data_memory(recipe.vocabulary, corpus.bytes(), ids));
+      training_memory(metadata, recipe.options, data_memory(recipe.vocabulary, corpus.documents(), &tokenizer));
   if (!a.has("--json")) {
     console.print(table_of(memory));
     console.flush();

@@ -87,6 +87,11 @@ void MappedFile::drop(std::uint64_t offset, std::uint64_t bytes) const {
   ::madvise(const_cast<std::byte*>(bytes_.data()) + first, last - first, MADV_DONTNEED);
 }
 
+bool is_taken(const std::filesystem::path& path) {
+  std::error_code unknown;
+  return std::filesystem::exists(std::filesystem::symlink_status(path, unknown));
+}
+
 std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path) {
   return std::make_shared<const MappedFile>(InputFile(path));
 }

@@ -61,6 +61,9 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
 /// True for the names of its temporary files, which a crash may leave.
 bool is_temporary(const std::filesystem::path& path);
 
+/// Whether the name is taken, also by a link that leads nowhere or in a circle.
+bool is_taken(const std::filesystem::path& path);
+
 /// Makes a folder, and those above it, unless they are there. Errors: they cannot be made.
 void make_folder(const std::filesystem::path& path);
 

@@ -52,7 +52,7 @@ std::vector<std::uint64_t> count_characters(std::span<const std::string_view> te
 CharacterStream read_alphabet(std::span<const std::string_view> texts, std::uint64_t min_count) {
   CharacterStream stream;
   const std::vector<std::uint64_t> counts = count_characters(texts, stream);
-  stream.byte_tokens = stream.invalid_bytes;
+  stream.byte_tokens = stream.barriers = stream.invalid_bytes;
   for (char32_t point = 0; point < counts.size(); ++point) {
     if (counts[point] == 0) continue;
     std::string text;
@@ -63,6 +63,7 @@ CharacterStream read_alphabet(std::span<const std::string_view> texts, std::uint
       stream.character_tokens += counts[point];
     } else {
       stream.byte_tokens += text.size() * counts[point];
+      stream.barriers += counts[point];
     }
   }
   return stream;
@@ -70,8 +71,7 @@ CharacterStream read_alphabet(std::span<const std::string_view> texts, std::uint
 
 CharacterStream read_characters(std::span<const std::string_view> texts, std::uint64_t min_count) {
   CharacterStream stream = read_alphabet(texts, min_count);
-  // Each byte that is left to the byte tokens counts, though those of one character are one barrier.
-  const std::uint64_t symbols = 1 + texts.size() + stream.character_tokens + stream.byte_tokens;
+  const std::uint64_t symbols = 1 + texts.size() + stream.character_tokens + stream.barriers;
   constexpr std::uint64_t most = std::numeric_limits<std::int32_t>::max() - 1;
   if (symbols > most) refuse("a corpus of {} characters: expected at most {}; leave out a part", symbols, most);
 

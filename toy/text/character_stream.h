@@ -20,6 +20,7 @@ struct CharacterStream {
   std::uint64_t bytes = 0;              ///< of all texts
   std::uint64_t character_tokens = 0;   ///< characters in the texts that have a symbol
   std::uint64_t byte_tokens = 0;        ///< bytes that are left to the byte tokens, the invalid ones too
+  std::uint64_t barriers = 0;           ///< characters and invalid bytes that are left to them
   std::uint64_t invalid_bytes = 0;
   std::optional<std::uint64_t> first_invalid;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "toy/text/bytes.h"
+
 namespace toy {
 
 namespace {
@@ -126,6 +128,23 @@ const Row* find_row(std::string_view name) {
   return nullptr;
 }
 
+/// The first and the last character; 0 where there is none that is whole.
+char32_t first_character(std::string_view text) {
+  if (text.empty()) return 0;
+  const Utf8Head head = utf8_head(text);
+  return head.kind == Utf8Head::valid ? decode_utf8(text.substr(0, head.length)) : 0;
+}
+char32_t last_character(std::string_view text) {
+  std::size_t begin = text.size() - 1;
+  for (int i = 0; i < 3 && begin > 0 && (static_cast<std::uint8_t>(text[begin]) & 0xC0) == 0x80; ++i) --begin;
+  const std::string_view last = text.substr(begin);
+  return utf8_head(last).length == last.size() ? first_character(last) : 0;
+}
+
+/// Letters that every list joins to a space before them: of ASCII and Cyrillic ones.
+bool is_letter(char32_t c) { return (c >= U'a' && c <= U'z') || (c >= U'A' && c <= U'Z') || (c >= 0x400 && c < 0x480); }
+bool is_han(char32_t c) { return c >= 0x4E00 && c <= 0x9FA5; }
+
 }  // namespace
 
 PreTokenizer::PreTokenizer(std::string_view name) {
@@ -156,9 +175,14 @@ std::vector<std::string_view> PreTokenizer::split(std::string_view text) const {
 }
 
 std::size_t PreTokenizer::word_break(std::string_view text, std::size_t from) {
-  const auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  for (std::size_t at = std::max<std::size_t>(from, 1); at + 1 < text.size(); ++at) {
-    if (text[at] == ' ' && is_letter(text[at - 1]) && is_letter(text[at + 1])) return at;
+  for (std::size_t at = std::max<std::size_t>(from, 1); at < text.size(); ++at) {
+    if (text[at] == ' ') {
+      if (is_letter(last_character(text.substr(0, at))) && is_letter(first_character(text.substr(at + 1)))) return at;
+    } else if (text[at - 1] == '\n' && at > 1) {
+      const char32_t before = last_character(text.substr(0, at - 1)), behind = first_character(text.substr(at));
+      const bool ends = is_letter(before) || is_han(before) || (before > U' ' && before < 0x7F);
+      if (ends && (is_letter(behind) || is_han(behind) || (behind >= U'0' && behind <= U'9'))) return at;
+    }
   }
   return text.size();
 }

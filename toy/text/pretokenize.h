@@ -24,7 +24,8 @@ class PreTokenizer {
   std::vector<std::string_view> split(std::string_view text) const;
 
   /// The first place from `from` on at which every pre-tokenizer begins a word, whatever else the text says: a space
-  /// between two letters of ASCII. The end of the text where there is none.
+  /// between two letters, or a letter or digit behind a line end that no white space precedes. Letters of ASCII and
+  /// Cyrillic ones; behind line ends also Han. The end of the text where there is none.
   static std::size_t word_break(std::string_view text, std::size_t from);
 
   /// A word that is a token as a whole is not merged (Llama 3, Mistral's Tekken).

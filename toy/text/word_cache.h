@@ -23,13 +23,12 @@ class WordCache {
       ids.insert(ids.end(), ids_.begin() + begin, ids_.begin() + end);
       return;
     }
-    const auto at = static_cast<std::ptrdiff_t>(ids.size()), begin = static_cast<std::ptrdiff_t>(ids_.size());
-    encode_word(word, ids);
-    if (seen_.size() == most_words) {
+    if (seen_.size() == most_words || ids_.size() > most_ids) {
       seen_.clear();
       ids_.clear();
-      return;
     }
+    const auto at = static_cast<std::ptrdiff_t>(ids.size()), begin = static_cast<std::ptrdiff_t>(ids_.size());
+    encode_word(word, ids);
     ids_.insert(ids_.end(), ids.begin() + at, ids.end());
     seen_.emplace(word, std::pair(begin, static_cast<std::ptrdiff_t>(ids_.size())));
   }
@@ -39,7 +38,7 @@ class WordCache {
     using is_transparent = void;
     std::size_t operator()(std::string_view word) const { return std::hash<std::string_view>{}(word); }
   };
-  static constexpr std::size_t longest_word = 64, most_words = 1 << 15;
+  static constexpr std::size_t longest_word = 64, most_words = 1 << 15, most_ids = 1 << 18;
   std::unordered_map<std::string, std::pair<std::ptrdiff_t, std::ptrdiff_t>, Hash, std::equal_to<>> seen_;
   std::vector<std::int32_t> ids_;  // of which each word has a range
 };

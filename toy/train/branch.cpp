@@ -40,13 +40,12 @@ void branch_run(const fs::path& origin, std::int64_t step, const fs::path& folde
   for (const fs::path& file : {fs::path(tokens_file), c.weights.path, c.state.path, fs::path(config_file)}) {
     copy(origin / file, folder / file, calls);
   }
-  std::error_code unknown;  // reading what is there will say
-  if (fs::exists(origin / "flow.json", unknown)) copy(origin / "flow.json", folder / "flow.json", calls);
+  if (is_taken(origin / "flow.json")) copy(origin / "flow.json", folder / "flow.json", calls);
   // Of all its checkpoints the new run has this one alone.
   c.best_step = c.step;
   c.best_loss = c.validation_loss;
   const fs::path old_log = origin / log_file, log = folder / log_file;
-  const KeptLog kept = fs::exists(old_log, unknown) ? kept_log(old_log, c) : KeptLog{};
+  const KeptLog kept = is_taken(old_log) ? kept_log(old_log, c) : KeptLog{};
   if (kept.bytes > 0) {
     const std::string text = renamed_log(old_log, kept.bytes, run_name(folder));
     write_atomically(

@@ -31,34 +31,57 @@ std::uint64_t header_bytes(const std::string& path) {
 
 }  // namespace
 
-double id_bytes(const Tokenizer& tokenizer, std::span<const std::string_view> texts) {
-  constexpr std::uint64_t samples = 32, length = 4096;
-  std::uint64_t all = 0, begin = 0, read = 0, ids = 0;
+double expected_ids(const Tokenizer& tokenizer, std::span<const std::string_view> texts) {
+  constexpr std::uint64_t samples = 32, length = 4096;  // bytes of a sample, which may go on over several texts
+  std::uint64_t all = 0, begin = 0, next = 0, left = 0, read = 0, ids = 0;
   for (const std::string_view text : texts) all += text.size();
-  std::uint64_t next = 0;  // place of a sample, counted over all texts
-  for (const std::string_view text : texts) {
-    for (; next < begin + text.size(); next = std::max(next + length, next + all / samples)) {
-      const std::string_view sample = text.substr(next - begin, length);
-      read += sample.size();
+  for (std::string_view text : texts) {
+    const std::uint64_t end = begin + text.size();
+    while (!text.empty() && (left > 0 || next < end)) {
+      if (left == 0) {
+        text.remove_prefix(std::max(next, begin) - begin);
+        begin = end - text.size();
+        left = length;
+        next = begin + std::max(length, all / samples);
+      }
+      const std::string_view sample = text.substr(0, left);
       ids += tokenizer.encode(sample, {.add_special = false}).size();
+      read += sample.size();
+      left -= sample.size();
+      text.remove_prefix(sample.size());
+      begin += sample.size();
     }
-    begin += text.size();
+    begin = end;
   }
-  return read == 0 ? 0 : static_cast<double>(id_width(tokenizer.size()) * ids) / static_cast<double>(read);
+  if (read == 0) return 0;
+  const int marks = (tokenizer.bos() ? 1 : 0) + (tokenizer.eos() ? 1 : 0);
+  return static_cast<double>(all) * static_cast<double>(ids) / static_cast<double>(read) +
+         static_cast<double>(texts.size()) * marks;
 }
 
-DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes, double id_bytes) {
-  std::int64_t program = 9 << 19;  // its pages, the stacks of its threads
-  double learning = 0;             // bytes for each of text
+DataMemory data_memory(const VocabularyOptions& vocabulary, std::span<const std::string_view> texts,
+                       const Tokenizer* tokenizer) {
+  std::int64_t program = 6 << 20;  // its pages, the stacks of its threads
+  double bytes = 0, learning = 0, guess = 2;
+  for (const std::string_view text : texts) bytes += static_cast<double>(text.size());
   if (vocabulary.kind == "bpe") {
-    learning = 8.3;
+    const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
+    double characters = 0;
+    for (const std::string_view text : texts) characters += static_cast<double>(std::ranges::count_if(text, begins));
+    learning = bytes + 7.3 * characters;
+    guess = 1;
   } else if (vocabulary.kind != "char" && vocabulary.kind != "byte") {
-    program += static_cast<std::int64_t>(1.75 * static_cast<double>(header_bytes(vocabulary.kind)));
+    program += static_cast<std::int64_t>(1.5 * static_cast<double>(header_bytes(vocabulary.kind)));
+    guess = 1;
   }
-  const auto sum = [&](double each_byte) {
-    return program + static_cast<std::int64_t>(each_byte * static_cast<double>(corpus_bytes));
-  };
-  return {sum(std::max(learning, 1 + id_bytes)), sum(id_bytes)};
+  const double ids = tokenizer == nullptr
+                         ? guess * bytes
+                         : static_cast<double>(id_width(tokenizer->size())) * expected_ids(*tokenizer, texts);
+  // The places where texts begin: in the corpus, while the ids are made, and with them.
+  constexpr double places = 32, kept_places = 8;
+  const auto count = static_cast<double>(texts.size());
+  return {program + static_cast<std::int64_t>(std::max(learning, bytes + ids) + places * count),
+          program + static_cast<std::int64_t>(ids + kept_places * count)};
 }
 
 TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& options, const DataMemory& data) {

@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stop_token>
+#include <string_view>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
 #include "toy/train/recipe.h"
@@ -14,11 +16,12 @@ namespace toy {
 struct DataMemory {
   std::int64_t preparing = 0, kept = 0;
 };
-/// By measured bytes for each byte of text, and of what a vocabulary's file holds beside tensors. id_bytes: see below;
-/// as a guess, that of English and a large vocabulary.
-DataMemory data_memory(const VocabularyOptions& vocabulary, std::uint64_t corpus_bytes, double id_bytes = 1);
-/// Bytes of ids that a byte of text becomes, by some samples.
-double id_bytes(const Tokenizer& tokenizer, std::span<const std::string_view> texts);
+/// By measured bytes for each byte of text, and of what a vocabulary's file holds beside tensors; ids are counted on
+/// samples of the texts, or guessed where there is no tokenizer yet.
+DataMemory data_memory(const VocabularyOptions& vocabulary, std::span<const std::string_view> texts,
+                       const Tokenizer* tokenizer);
+/// How many ids the texts become, BOS and EOS of each included, by 32 samples.
+double expected_ids(const Tokenizer& tokenizer, std::span<const std::string_view> texts);
 
 struct TrainingMemory {
   std::int64_t parameters = 0;

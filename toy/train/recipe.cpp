@@ -11,11 +11,10 @@ namespace {
 
 TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::filesystem::path& path,
                  const EncodingOptions& options, const FromScratch::Progress& progress) {
-  std::int64_t done = 0;
-  const auto all = static_cast<std::int64_t>(corpus.documents().size());
   const auto encoded = [&] {
-    return encode_documents(tokenizer, corpus.documents(), options,
-                            [&] { return progress && !progress("corpus", done++, all); });
+    return encode_documents(tokenizer, corpus.documents(), options, [&](std::uint64_t done, std::uint64_t all) {
+      return !progress || progress("corpus", static_cast<std::int64_t>(done), static_cast<std::int64_t>(all));
+    });
   };
   if (path.empty()) {
     return TokenData::over(std::make_shared<const std::vector<std::byte>>(encoded()), corpus.description());
@@ -30,7 +29,7 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
   if (vocabulary.cuts < 0 || vocabulary.cuts > 1000) {
     refuse("cuts: expected 0 to 1000, found {}", vocabulary.cuts);
   }
-  require_memory(data_memory(vocabulary, corpus.bytes()), corpus.bytes());
+  require_memory(data_memory(vocabulary, corpus.documents(), nullptr), corpus.bytes());
   if (vocabulary.kind == "byte") return byte_vocabulary();
   if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
   if (vocabulary.kind != "bpe") {
@@ -66,7 +65,7 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabu
   const ModelConfig shape = model.resolved();
   Metadata metadata = model_metadata(shape, words, name);
   Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
-  const DataMemory data_bytes = data_memory(vocabulary, corpus.bytes(), id_bytes(tokenizer, corpus.documents()));
+  const DataMemory data_bytes = data_memory(vocabulary, corpus.documents(), &tokenizer);
   require_memory(training_memory(metadata, options, data_bytes));
   TokenData data = encode(tokenizer, corpus, tokens, {vocabulary.cuts, options.seed}, progress);
   auto made = initialized_model(metadata, device, options.seed);

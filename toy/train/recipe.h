@@ -34,7 +34,7 @@ struct FromScratch {
   std::string name = "untitled";
 
   /// Called while the vocabulary is learned ("vocabulary", merges made, merges wanted) and the corpus encoded
-  /// ("corpus", documents done, documents); false cancels.
+  /// ("corpus", bytes done, bytes); false cancels.
   using Progress = std::function<bool(std::string_view what, std::int64_t done, std::int64_t all)>;
 
   /// Learns or reads the vocabulary, encodes the corpus (into the file `tokens`, or memory), makes the model. Errors:

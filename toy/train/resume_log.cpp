@@ -86,8 +86,7 @@ KeptLog kept_log(const fs::path& log, const Checkpoint& c) {
 
 std::string set_log_aside(const fs::path& log, const FileCalls& calls) {
   fs::path aside = log.string() + ".damaged";
-  std::error_code unknown;  // writing it will say
-  for (int number = 2; fs::exists(aside, unknown); ++number) aside = fmt::format("{}.damaged-{}", log.string(), number);
+  for (int number = 2; is_taken(aside); ++number) aside = fmt::format("{}.damaged-{}", log.string(), number);
   const auto map = map_file(log);
   write_atomically(
       aside, [&](ByteSink& sink) { sink.write(map->bytes()); }, calls);

@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "toy/io/quote.h"
+#include "toy/io/shortest.h"
 #include "toy/train/run.h"
 
 namespace toy {
@@ -14,9 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view schema = "toy/config-v1";
-
-/// The double of the shortest text that reads back as this float: 0.8, not 0.800000011920929.
-double shortest(float value) { return std::stod(fmt::to_string(value)); }
 
 class Writer {
  public:

@@ -31,6 +31,22 @@ std::size_t random_cut(std::string_view text, Random& random) {
   return at;
 }
 
+/// A part to be encoded at once: encoding takes up to 50 bytes for each of text where no token ends for sure. It ends
+/// before a space or behind a line end where there is one near its end.
+std::string_view first_part(std::string_view text) {
+  constexpr std::size_t most = 1 << 18, near = most / 2;
+  if (text.size() <= most) return text;
+  if (const std::size_t space = text.rfind(' ', most); space > near && space != std::string_view::npos) {
+    return text.substr(0, space);
+  }
+  if (const std::size_t line = text.rfind('\n', most - 1); line > near && line != std::string_view::npos) {
+    return text.substr(0, line + 1);
+  }
+  std::size_t end = most;
+  while (end > near && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end);
+}
+
 /// The document in its parts, in order.
 std::vector<std::string_view> cut(std::string_view document, std::int64_t cuts, Random& random) {
   std::vector<std::size_t> places{0, document.size()};
@@ -105,7 +121,7 @@ std::span<const std::uint64_t> TokenData::documents(std::int64_t begin, std::int
 }
 
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
-                                        const EncodingOptions& options, const std::function<bool()>& cancelled) {
+                                        const EncodingOptions& options, const EncodingProgress& progress) {
   Random random(options.seed, 0x637574);
   const std::size_t width = id_width(tokenizer.size());
   const auto texts = static_cast<std::size_t>(std::ranges::count_if(documents, [](auto d) { return !d.empty(); }));
@@ -123,13 +139,25 @@ std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<co
     std::memcpy(bytes.data() + at, &id, width);  // little-endian: the low bytes come first
   };
   const auto add_all = [&](std::span<const std::int32_t> ids) { std::ranges::for_each(ids, add); };
+  std::uint64_t done = 0;
+  const auto encode_part = [&](std::string_view part) {
+    while (!part.empty()) {
+      if (progress && !progress(done, characters))
+        fail("interrupted while the corpus was encoded; nothing was trained");
+      const std::string_view here = first_part(part);
+      tokenizer.encode(here, {.add_special = false}, add_all);
+      part.remove_prefix(here.size());
+      done += here.size();
+      // The tokenizer puts a space of its own before each text.
+      if (tokenizer.drops_first_space() && part.starts_with(' ')) part.remove_prefix(1);
+    }
+  };
   for (const std::string_view document : documents) {
-    if (cancelled && cancelled()) fail("interrupted while the corpus was encoded; nothing was trained");
     const auto parts = cut(document, options.cuts, random);
     if (parts.empty()) continue;
     starts.push_back((bytes.size() - first) / width);
     if (tokenizer.bos()) add(*tokenizer.bos());
-    for (const std::string_view part : parts) tokenizer.encode(part, {.add_special = false}, add_all);
+    std::ranges::for_each(parts, encode_part);
     if (tokenizer.eos()) add(*tokenizer.eos());
   }
   if (bytes.size() == first) refuse("the corpus is empty: no document has any token");

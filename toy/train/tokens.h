@@ -53,10 +53,12 @@ struct EncodingOptions {
   std::uint64_t seed = 0;
 };
 
-/// The bytes of such a file. Each document begins with BOS and ends with EOS where the tokenizer has them.
-/// `cancelled` is asked before every document. Errors: no text at all; cancelled.
+/// Called with the bytes of text that are done, and of all, before each part; false: no more.
+using EncodingProgress = std::function<bool(std::uint64_t done, std::uint64_t all)>;
+
+/// The bytes of such a file. Each document begins with BOS and ends with EOS where the tokenizer has them; one of more
+/// than 256 KB is encoded in parts, so that memory does not grow with it. Errors: no text at all; `progress` said no.
 std::vector<std::byte> encode_documents(const Tokenizer& tokenizer, std::span<const std::string_view> documents,
-                                        const EncodingOptions& options = {},
-                                        const std::function<bool()>& cancelled = {});
+                                        const EncodingOptions& options = {}, const EncodingProgress& progress = {});
 
 }  // namespace toy

@@ -7,6 +7,7 @@
 #include "toy/cli/model_options.h"
 #include "toy/cli/trace_text.h"
 #include "toy/io/quote.h"
+#include "toy/io/shortest.h"
 
 namespace toy::cli {
 
@@ -21,6 +22,7 @@ Json value_json(const Metadata& metadata, const Metadata::Entry& entry) {
     case ValueType::Array:
       return entry.value.type_name();
     case ValueType::F32:
+      return shortest(metadata.get<float>(entry.key));
     case ValueType::F64:
       return metadata.get<double>(entry.key);
     case ValueType::Bool:

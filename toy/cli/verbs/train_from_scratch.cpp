@@ -30,7 +30,8 @@ std::string command_line(const Arguments& a) {
 
 FromScratch::Progress preparation(LiveLines& lines, const std::stop_token& stop) {
   return [&lines, stop](std::string_view what, std::int64_t done, std::int64_t all) {
-    if (lines.due()) lines.show(fmt::format("{}: {} of {}", what, done, all));
+    const auto amount = [&](std::int64_t n) { return what == "corpus" ? bytes_text(n) : std::to_string(n); };
+    if (lines.due()) lines.show(fmt::format("{}: {} of {}", what, amount(done), amount(all)));
     return !stop.stop_requested();
   };
 }
