@@ -132,7 +132,10 @@ TEST_F(JsonForms, describe) {
     EXPECT_FALSE(json.at("ops").empty());
   }
   // 259 x 32 embeddings; per block q, o: 32 x 32, k, v: 16 x 32, three of 48 x 32, two norms; a last norm.
-  EXPECT_EQ(answer({"describe", llama})["parameter_count"], 259 * 32 + 2 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 32);
+  const Json json = answer({"describe", llama});
+  EXPECT_EQ(json["parameter_count"], 259 * 32 + 2 * (2 * 1024 + 2 * 512 + 3 * 1536 + 64) + 32);
+  // A float is written as such, not as its double 9.999999747378752e-06.
+  EXPECT_EQ(json["hyperparameters"]["llama.attention.layer_norm_rms_epsilon"], 1e-5);
 }
 
 /// Values of the ops of one kind, as text: inputs or outputs.
