@@ -60,21 +60,16 @@ std::string escaped(std::string_view text) {
 }
 
 std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view align) {
-  // Widths in characters: bytes that do not continue one.
-  const auto width_of = [](const std::string& cell) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(cell, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-  };
   std::vector<std::size_t> widths;
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], character_count(row[i]));
   }
   std::string text;
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string space(widths[i] - width_of(row[i]), ' ');
+      const std::string space(widths[i] - character_count(row[i]), ' ');
       const bool right = i < align.size() && align[i] == 'r';
       line += (i == 0 ? "" : "  ") + (right ? space + row[i] : row[i] + space);
     }

@@ -1,5 +1,6 @@
 #include "toy/text/bytes.h"
 
+#include <algorithm>
 #include <array>
 
 namespace toy {
@@ -59,6 +60,10 @@ Utf8Head utf8_head(std::string_view bytes) {
     high = 0xBF;
   }
   return {Utf8Head::valid, length};
+}
+
+std::size_t character_count(std::string_view text) {
+  return text.size() - static_cast<std::size_t>(std::ranges::count_if(text, continues_character));
 }
 
 std::string replace_invalid_utf8(std::string_view bytes) {

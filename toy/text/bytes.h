@@ -25,6 +25,11 @@ struct Utf8Head {
 /// Reads the first character of `bytes` (not empty). Overlong forms, surrogates and values above U+10FFFF are invalid.
 Utf8Head utf8_head(std::string_view bytes);
 
+/// In UTF-8, a byte that is not the first of its character.
+constexpr bool continues_character(char byte) { return (static_cast<std::uint8_t>(byte) & 0xC0) == 0x80; }
+/// Characters of a text in UTF-8.
+std::size_t character_count(std::string_view text);
+
 /// The text with every byte that is not part of valid UTF-8 replaced by U+FFFD.
 std::string replace_invalid_utf8(std::string_view bytes);
 

@@ -136,7 +136,7 @@ char32_t first_character(std::string_view text) {
 }
 char32_t last_character(std::string_view text) {
   std::size_t begin = text.size() - 1;
-  for (int i = 0; i < 3 && begin > 0 && (static_cast<std::uint8_t>(text[begin]) & 0xC0) == 0x80; ++i) --begin;
+  for (int i = 0; i < 3 && begin > 0 && continues_character(text[begin]); ++i) --begin;
   const std::string_view last = text.substr(begin);
   return utf8_head(last).length == last.size() ? first_character(last) : 0;
 }

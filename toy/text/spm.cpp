@@ -137,8 +137,7 @@ std::size_t SpmEncoder::word_length(std::string_view text) const {
   for (std::size_t at = 1; at < text.size(); ++at) {
     const auto byte = static_cast<std::uint8_t>(text[at]);
     if (byte != 0xE2 && at < long_word) continue;
-    const bool within_character = (byte & 0xC0) == 0x80;
-    if (within_character || (at < long_word && !text.substr(at).starts_with(visible_space))) continue;
+    if (continues_character(text[at]) || (at < long_word && !text.substr(at).starts_with(visible_space))) continue;
     if (!joins_[boundary(text, at)]) return at;
   }
   return text.size();

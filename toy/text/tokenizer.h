@@ -39,7 +39,7 @@ class Tokenizer {
 
   /// The ids of any bytes. Bytes that are not UTF-8 become U+FFFD (BPE) or byte tokens (SPM). At most 2 GiB.
   std::vector<std::int32_t> encode(std::string_view text, EncodeOptions options = {}) const;
-  /// The same, some thousands at a time and in order: a long text takes little memory.
+  /// The same, some thousands at a time and in order: a long text takes little memory, unless it is one word.
   using TakeIds = std::function<void(std::span<const std::int32_t>)>;
   void encode(std::string_view text, EncodeOptions options, const TakeIds& take) const;
 

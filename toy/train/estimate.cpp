@@ -10,6 +10,7 @@
 #include "toy/models/create.h"
 #include "toy/tensor/device/trace/trace_device.h"
 #include "toy/tensor/tape.h"
+#include "toy/text/bytes.h"
 
 namespace toy {
 
@@ -65,9 +66,8 @@ DataMemory data_memory(const VocabularyOptions& vocabulary, std::span<const std:
   double bytes = 0, learning = 0, guess = 2;
   for (const std::string_view text : texts) bytes += static_cast<double>(text.size());
   if (vocabulary.kind == "bpe") {
-    const auto begins = [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; };
     double characters = 0;
-    for (const std::string_view text : texts) characters += static_cast<double>(std::ranges::count_if(text, begins));
+    for (const std::string_view text : texts) characters += static_cast<double>(character_count(text));
     learning = bytes + 7.3 * characters;
     guess = 1;
   } else if (vocabulary.kind != "char" && vocabulary.kind != "byte") {

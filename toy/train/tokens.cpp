@@ -7,6 +7,7 @@
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/random.h"
+#include "toy/text/bytes.h"
 
 namespace toy {
 
@@ -26,12 +27,11 @@ Number number_at(std::span<const std::byte> bytes, std::size_t offset) {
 std::size_t random_cut(std::string_view text, Random& random) {
   std::size_t at = random.below(text.size() + 1);
   const bool at_word = random.below(2) == 0;
-  const auto continues = [&](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
-  while (at < text.size() && (continues(at) || (at_word && text[at] != ' '))) ++at;
+  while (at < text.size() && (continues_character(text[at]) || (at_word && text[at] != ' '))) ++at;
   return at;
 }
 
-/// A part to be encoded at once: encoding takes up to 50 bytes for each of text where no token ends for sure. It ends
+/// A part to be encoded at once: encoding takes some 30 bytes for each of text where no word ends. It ends
 /// before a space or behind a line end where there is one near its end.
 std::string_view first_part(std::string_view text) {
   constexpr std::size_t most = 1 << 18, near = most / 2;
@@ -43,7 +43,7 @@ std::string_view first_part(std::string_view text) {
     return text.substr(0, line + 1);
   }
   std::size_t end = most;
-  while (end > near && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  while (end > near && continues_character(text[end])) --end;
   return text.substr(0, end);
 }
 
