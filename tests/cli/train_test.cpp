@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "toy/text/bytes.h"
 #include "toy/train/stories.h"
 
 #include "tests/cli/json_form.h"
@@ -263,6 +265,15 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
   std::ofstream many(std::filesystem::path(folder.str()) / "many.txt", std::ios::binary);
   for (int i = 0; i < 500'000; ++i) many << "line" << i % 997 << "|";
   many.close();
+  // Thousands of characters, of which the i-th stands as often as 1 / i: pairs of neighbours are many.
+  std::ofstream signs(std::filesystem::path(folder.str()) / "signs.txt", std::ios::binary);
+  for (std::uint64_t i = 0, x = 1; i < 1'500'000; ++i) {
+    x = x * 6364136223846793005U + 1;
+    std::string sign;
+    append_utf8(sign, static_cast<char32_t>(0x4E00 + std::pow(5000, static_cast<double>(x >> 11) * 0x1p-53)));
+    signs << sign;
+  }
+  signs.close();
   // A vocabulary from a model of 27 MB, of which it is a small part.
   const std::string model = answer({"train",        "from-scratch",
                                     "--corpus",     "corpus.txt",
@@ -284,6 +295,7 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", "char", "--val-share", "0.001"},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", model, "--val-share", "0.001"},
       {"--corpus", "letters.txt", "--d-model", "16", "--vocab-size", "100", "--val-share", "0.001"},
+      {"--corpus", "signs.txt", "--d-model", "16", "--vocab-size", "300", "--val-share", "0.001"},
       {"--corpus", "many.txt", "--separator", "|", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"}};
   if (const char* reference = std::getenv("TOY_REFERENCE")) {

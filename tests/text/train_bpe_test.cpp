@@ -12,6 +12,8 @@
 
 #include "toy/io/gguf.h"
 #include "toy/tensor/error.h"
+#include "toy/text/bytes.h"
+#include "toy/text/character_stream.h"
 #include "toy/text/tokenizer.h"
 
 #include "tests/io/scratch.h"
@@ -154,6 +156,7 @@ TEST(TrainBpe, EqualsCountingEverythingAnew) {
     BpeOptions options = wanting(static_cast<std::int32_t>(test::below(random, 25)));
     options.min_pair_count = static_cast<std::uint32_t>(1 + test::below(random, 3));
     options.listed_places = test::below(random, 4) * test::below(random, 30);
+    options.counted_pairs = test::below(random, 4) * test::below(random, 10);
 
     std::vector<Parts> parts;
     parts.reserve(texts.size());
@@ -161,7 +164,8 @@ TEST(TrainBpe, EqualsCountingEverythingAnew) {
     const Naive naive = naive_training(parts, options.merges, options.min_pair_count);
     const std::vector<std::string_view> views(texts.begin(), texts.end());
     const TrainedVocabulary trained = train_bpe(views, options);
-    ASSERT_EQ(last_pieces(trained), naive.merges) << nlohmann::json(texts) << ", listed " << options.listed_places;
+    ASSERT_EQ(last_pieces(trained), naive.merges)
+        << nlohmann::json(texts) << ", listed " << options.listed_places << ", counted " << options.counted_pairs;
     ASSERT_EQ(trained.tokens, naive.tokens) << nlohmann::json(texts);
     ASSERT_EQ(trained.end == TrainingEnd::complete, static_cast<int>(naive.merges.size()) == options.merges);
 
@@ -380,6 +384,32 @@ TEST(TrainBpe, ThereAndBackOnShakespeare) {
   in_rounds.listed_places = 50'000;
   EXPECT_EQ(pieces_of(train_bpe(text, in_rounds).vocabulary), pieces_of(trained.vocabulary));
   expect_round_trips(character_vocabulary(text), text);
+}
+
+TEST(CharacterStream, DifferentNeighboursAreCounted) {
+  std::mt19937_64 random(3);
+  for (const std::size_t alphabet : {1, 40, 700, 3000, 20000}) {
+    std::string text;
+    std::set<std::pair<std::size_t, std::size_t>> pairs;
+    for (std::size_t i = 0, before = alphabet; i < 400000; ++i) {
+      const std::size_t now = test::below(random, alphabet);
+      append_utf8(text, static_cast<char32_t>(0x4E00 + now));
+      if (before < alphabet) pairs.emplace(before, now);
+      before = i % 1000 == 999 ? alphabet : now;
+      if (before == alphabet) text += '\xFF';
+    }
+    // In one text and in several, between which there are no neighbours.
+    std::vector<std::string_view> texts = {text};
+    for (const std::size_t part : {1, 4}) {
+      const auto expected = static_cast<double>(pairs.size());
+      EXPECT_NEAR(different_neighbours(texts), expected, expected / 50) << alphabet << " in " << part;
+      texts.clear();
+      for (std::size_t at = 0; at < text.size(); at += 100 * 3001) {
+        texts.push_back(std::string_view(text).substr(at, 100 * 3001));
+      }
+    }
+  }
+  EXPECT_EQ(different_neighbours({}), 0);
 }
 
 TEST(CharacterVocabulary, OneTokenForEachCharacter) {

@@ -1,7 +1,7 @@
 #include "toy/text/train_bpe.h"
 
 #include <algorithm>
-#include <numeric>
+#include <bit>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,158 +44,152 @@ class SymbolSlots {
     slots_[left + width - 1] = -width;
   }
 
-  /// Gives every symbol one slot and another number.
-  void compact(const std::vector<std::int32_t>& number_of) {
-    std::size_t kept = 0;
-    for (const std::int32_t symbol : slots_) {
-      if (symbol >= 0) slots_[kept++] = number_of[symbol];
-    }
-    slots_.resize(kept);
+  /// Gives every symbol one slot.
+  void compact() {
+    std::erase_if(slots_, [](std::int32_t symbol) { return symbol < 0; });
   }
 
  private:
   std::vector<std::int32_t> slots_;
 };
 
-/// What two neighbours spell, or a character, or both. The number of a spelling is the symbol of its piece.
-struct Spelling {
-  static constexpr std::int32_t no_piece = -1;
+/// Adds a token, but the space, which is there already.
+void add_piece(Vocabulary& v, std::string_view piece, float score) {
+  if (piece == visible_space) return;
+  v.tokens.push_back(piece);
+  v.types.push_back(TokenType::normal);
+  v.scores.push_back(score);
+}
 
-  std::int32_t piece = no_piece;
-  std::uint32_t count = 0;  // of pairs of neighbours
-  bool listed = true;       // `places` has them all, and some that are no more
-  bool passed_over = false;
-  std::vector<Place> places;
+/// Neighbours that may become a piece.
+struct Candidate {
+  std::int32_t left, right;
+  std::vector<Place> places;  // all of them, and some that are no more
 };
 
 /// Training proceeds in rounds. A round counts all pairs, and lists the places of those that are at least as frequent
 /// as its threshold; it lasts until the most frequent pair is rarer. Lists are never searched: a place that is no
 /// longer right is noticed when its turn comes, and a count that is no longer right when it comes to the top of the
 /// heap.
+///
+/// Pairs are told apart by their symbols, as no two spell the same: what lies between two borders of symbols has been
+/// joined as if it stood alone, since a merge across one of them would have removed it. (Where a symbol is joined with
+/// itself, a border remains only after an even number of them.) For the same reason a pair becomes more frequent only
+/// in the merge that makes one of its symbols.
 class BpeTrainer {
  public:
   BpeTrainer(CharacterStream stream, const BpeOptions& options)
-      : options_(options),
-        slots_(std::move(stream.symbols)),
-        pieces_(std::move(stream.characters)),
-        characters_(pieces_.size()),
-        tokens_(0),
-        reserved_(byte_vocabulary().tokens) {
-    for (Place at = 0; at < slots_.size(); ++at) tokens_ += slots_[at] != barrier;
-    tokens_ += stream.byte_tokens;
-    symbol_of_piece_.resize(pieces_.size());
-    std::iota(symbol_of_piece_.begin(), symbol_of_piece_.end(), 1);
-    spellings_.resize(pieces_.size() + 1);
+      : options_(options), slots_(std::move(stream.symbols)), reserved_(byte_vocabulary().tokens) {
+    pieces_.intern("");  // the barrier
+    for (const std::string& character : stream.characters) pieces_.intern(character);
+    first_merge_ = pieces_.size();
+    tokens_ = stream.character_tokens + stream.byte_tokens;
   }
 
   TrainingEnd run() {
     if (merges() < options_.merges) begin_round();
     while (merges() < options_.merges) {
       if (options_.progress && !options_.progress({merges(), options_.merges, tokens_})) return TrainingEnd::cancelled;
-      std::optional<std::int32_t> best = most_frequent();
-      if (!best) {
-        if (threshold_ <= options_.min_pair_count && !stale_round_) return TrainingEnd::no_pairs_left;
+      if (const auto best = most_frequent()) {
+        merge(*best);
+      } else if (threshold_ > options_.min_pair_count || is_full()) {
         begin_round();
-        continue;
+      } else {
+        return TrainingEnd::no_pairs_left;
       }
-      merge(*best);
     }
     return TrainingEnd::complete;
   }
 
-  const std::vector<std::string>& pieces() const { return pieces_; }
-  std::size_t characters() const { return characters_; }
-  std::int32_t merges() const { return static_cast<std::int32_t>(pieces_.size() - characters_); }
+  std::int32_t merges() const { return pieces_.size() - first_merge_; }
   std::uint64_t tokens() const { return tokens_; }
+  /// Adds the characters, with score 0, and the pieces in the order they were made, with scores -1, -2, ...
+  void write(Vocabulary& vocabulary) const {
+    for (std::int32_t i = 1; i < pieces_.size(); ++i) {
+      add_piece(vocabulary, pieces_[i], -static_cast<float>(std::max(0, i - first_merge_ + 1)));
+    }
+  }
 
  private:
+  using Pair = PairTable::Pair;
   struct HeapEntry {
     std::uint32_t count;
-    std::int32_t spelling;
+    std::int32_t candidate;
   };
   void begin_round();
   void choose_threshold();
   std::optional<std::int32_t> most_frequent();
-  void merge(std::int32_t spelling);
+  void merge(std::int32_t candidate);
   void join(Place left, Place right, std::int32_t symbol);
   void add_pair(Place left, Place right);
   void remove_pair(std::int32_t left, std::int32_t right);
-  void settle_counts();
-  void push(std::int32_t spelling);
-  std::int32_t spelling_of(std::int32_t left, std::int32_t right);
-  bool leads_to_reserved(std::string_view text) const;
+  void settle(std::size_t first);
+  void push(HeapEntry entry);
+  /// Whether lists and table have grown so long that counting anew makes them shorter.
+  bool is_full() const { return listed_ > most_listed_ || pairs_.size() > most_pairs_; }
+  std::string spelling(std::int32_t left, std::int32_t right) const {
+    return std::string(pieces_[left]).append(pieces_[right]);
+  }
+  bool may_join(const Pair& pair) const {
+    return pair.count >= threshold_ && !leads_to_reserved(pair.left, pair.right);
+  }
+  bool leads_to_reserved(std::int32_t left, std::int32_t right) const;
   bool comes_later(const HeapEntry& a, const HeapEntry& b) const;
 
   const BpeOptions& options_;
   SymbolSlots slots_;
-  std::vector<std::string> pieces_;  // the characters, then the merges
-  std::size_t characters_;
+  PieceTable pieces_;  // by symbol: the barrier, the characters, then the merges
+  std::int32_t first_merge_;
   std::uint64_t tokens_;
   StringTable reserved_;
-  std::vector<std::int32_t> symbol_of_piece_;
 
-  PieceTable texts_;  // the texts of spellings_; number 0, the barrier, is empty
-  std::vector<Spelling> spellings_;
   PairTable pairs_;
+  std::vector<Candidate> candidates_;
   std::vector<HeapEntry> heap_;
   std::uint32_t threshold_ = 0;
-  bool stale_round_ = false;  // a pair became frequent that is not listed
   std::size_t listed_ = 0, most_listed_ = 0;
-  std::vector<std::int32_t> grown_;  // spellings whose count rose in this merge
-  std::string scratch_;
+  std::size_t most_pairs_ = 0;  // in the table, of which some are no more
 };
 
 void BpeTrainer::begin_round() {
-  std::vector<std::int32_t> number_of(spellings_.size(), barrier);
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    number_of[symbol_of_piece_[i]] = static_cast<std::int32_t>(i) + 1;
-    symbol_of_piece_[i] = static_cast<std::int32_t>(i) + 1;
-  }
-  slots_.compact(number_of);
-
-  spellings_.assign(pieces_.size() + 1, {});
-  StringTable texts{""};
-  for (std::size_t i = 0; i < pieces_.size(); ++i) {
-    texts.push_back(pieces_[i]);
-    spellings_[i + 1].piece = static_cast<std::int32_t>(i);
-  }
-  texts_ = PieceTable(std::move(texts));
+  slots_.compact();
   pairs_ = {};
   for (Place at = 0; at + 1 < slots_.size(); ++at) {
     if (slots_[at] == barrier || slots_[at + 1] == barrier) continue;
-    ++spellings_[spelling_of(slots_[at], slots_[at + 1])].count;
+    ++pairs_.find_or_add(slots_[at], slots_[at + 1]).count;
   }
-
-  for (std::size_t i = 0; i < spellings_.size(); ++i) {
-    spellings_[i].passed_over = leads_to_reserved(texts_[static_cast<std::int32_t>(i)]);
-  }
+  pairs_.make_room();
+  most_pairs_ = options_.counted_pairs > 0 ? std::max(pairs_.size(), options_.counted_pairs)
+                                           : std::max(2 * pairs_.room(), slots_.size() / 16);
   choose_threshold();
+  candidates_.clear();
   heap_.clear();
-  for (std::size_t i = 0; i < spellings_.size(); ++i) {
-    spellings_[i].listed = spellings_[i].count >= threshold_ && !spellings_[i].passed_over;
-    if (!spellings_[i].listed) continue;
-    spellings_[i].places.reserve(spellings_[i].count);
-    heap_.push_back({spellings_[i].count, static_cast<std::int32_t>(i)});
-  }
+  pairs_.each([&](Pair& pair) {
+    if (!may_join(pair)) return;
+    pair.candidate = static_cast<std::int32_t>(candidates_.size());
+    candidates_.push_back({pair.left, pair.right, {}});
+    candidates_.back().places.reserve(pair.count);
+    heap_.push_back({pair.count, pair.candidate});
+  });
   std::ranges::make_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(a, b); });
   for (Place at = 0; at + 1 < slots_.size() && !heap_.empty(); ++at) {
     if (slots_[at] == barrier || slots_[at + 1] == barrier) continue;
-    Spelling& spelling = spellings_[spelling_of(slots_[at], slots_[at + 1])];
-    if (spelling.listed) spelling.places.push_back(at);
+    const std::int32_t candidate = pairs_.find(slots_[at], slots_[at + 1])->candidate;
+    if (candidate >= 0) candidates_[candidate].places.push_back(at);
   }
 }
 
 /// The lowest count such that the pairs at least as frequent fit into the lists; those of the highest count always do.
 void BpeTrainer::choose_threshold() {
   std::vector<std::uint32_t> counts;
-  for (const Spelling& spelling : spellings_) {
-    if (spelling.count >= options_.min_pair_count && !spelling.passed_over) counts.push_back(spelling.count);
-  }
+  threshold_ = options_.min_pair_count;
+  pairs_.each([&](const Pair& pair) {
+    if (may_join(pair)) counts.push_back(pair.count);
+  });
   std::ranges::sort(counts, std::greater());
   constexpr std::size_t few = 1 << 16;
   const std::size_t room = options_.listed_places > 0 ? options_.listed_places : std::max(few, slots_.size() / 2);
   listed_ = 0;
-  threshold_ = options_.min_pair_count;
   for (std::size_t i = 0; i < counts.size(); ++i) {
     if (listed_ + counts[i] > room && i > 0 && counts[i] < counts[0]) {
       threshold_ = counts[i] + 1;
@@ -204,51 +198,41 @@ void BpeTrainer::choose_threshold() {
     listed_ += counts[i];
   }
   most_listed_ = listed_ + 2 * room;
-  stale_round_ = false;
 }
 
-/// The spelling to become a piece; nothing at the end of the round.
+/// The candidate to become a piece; nothing at the end of the round.
 std::optional<std::int32_t> BpeTrainer::most_frequent() {
   const auto later = [this](const auto& a, const auto& b) { return comes_later(a, b); };
-  if (listed_ > most_listed_) stale_round_ = true;
-  while (!heap_.empty() && !stale_round_) {
+  while (!heap_.empty() && !is_full()) {
     const HeapEntry top = heap_.front();
     std::ranges::pop_heap(heap_, later);
     heap_.pop_back();
-    Spelling& spelling = spellings_[top.spelling];
-    if (spelling.piece != Spelling::no_piece || spelling.passed_over) continue;
-    if (spelling.count != top.count) {
-      if (spelling.count < top.count) push(top.spelling);
-      continue;
+    Candidate& candidate = candidates_[top.candidate];
+    const std::uint32_t count = pairs_.find(candidate.left, candidate.right)->count;
+    if (count < top.count) {
+      push({count, top.candidate});
+    } else if (leads_to_reserved(candidate.left, candidate.right)) {
+      candidate.places = {};
+    } else {
+      return top.candidate;
     }
-    if (leads_to_reserved(texts_[top.spelling])) {
-      spelling.passed_over = true;
-      spelling.places = {};
-      continue;
-    }
-    if (spelling.listed) return top.spelling;
-    stale_round_ = true;
   }
   return std::nullopt;
 }
 
-void BpeTrainer::merge(std::int32_t symbol) {
-  spellings_[symbol].piece = static_cast<std::int32_t>(pieces_.size());
-  pieces_.emplace_back(texts_[symbol]);
-  symbol_of_piece_.push_back(symbol);
-  std::vector<Place> places = std::exchange(spellings_[symbol].places, {});
-  if (!std::ranges::is_sorted(places)) std::ranges::sort(places);
-
+void BpeTrainer::merge(std::int32_t candidate) {
+  const Candidate merged = std::move(candidates_[candidate]);
+  const std::int32_t symbol = pieces_.intern(spelling(merged.left, merged.right));
+  const std::size_t first = candidates_.size();
   constexpr std::size_t ahead = 16;
-  for (std::size_t i = 0; i < places.size(); ++i) {
-    if (i + ahead < places.size()) slots_.prefetch(places[i + ahead]);
-    const Place left = places[i];
-    if (slots_[left] <= barrier) continue;
+  for (std::size_t i = 0; i < merged.places.size(); ++i) {
+    if (i + ahead < merged.places.size()) slots_.prefetch(merged.places[i + ahead]);
+    const Place left = merged.places[i];
+    if (slots_[left] != merged.left) continue;
     const Place right = slots_.next(left);
-    if (slots_[right] == barrier || spelling_of(slots_[left], slots_[right]) != symbol) continue;
-    join(left, right, symbol);
+    if (slots_[right] == merged.right) join(left, right, symbol);
   }
-  settle_counts();
+  settle(first);
 }
 
 void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
@@ -263,61 +247,52 @@ void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
   add_pair(left, after);
 }
 
+/// Of a symbol that is made in this merge and its neighbour.
 void BpeTrainer::add_pair(Place left, Place right) {
   if (slots_[left] == barrier || slots_[right] == barrier) return;
-  const std::int32_t number = spelling_of(slots_[left], slots_[right]);
-  Spelling& spelling = spellings_[number];
-  ++spelling.count;
-  if (spelling.listed) spelling.places.push_back(left);
-  grown_.push_back(number);
+  Pair& pair = pairs_.find_or_add(slots_[left], slots_[right]);
+  if (pair.candidate < 0) {
+    pair.candidate = static_cast<std::int32_t>(candidates_.size());
+    candidates_.push_back({pair.left, pair.right, {}});
+  }
+  ++pair.count;
+  candidates_[pair.candidate].places.push_back(left);
 }
 
 void BpeTrainer::remove_pair(std::int32_t left, std::int32_t right) {
-  if (left == barrier || right == barrier) return;
-  --spellings_[spelling_of(left, right)].count;
+  if (left != barrier && right != barrier) --pairs_.find(left, right)->count;
 }
 
-/// At the end of a merge: counts that rose go on the heap, lists that are too short for this round are dropped.
-void BpeTrainer::settle_counts() {
-  std::ranges::sort(grown_);
-  grown_.erase(std::unique(grown_.begin(), grown_.end()), grown_.end());
-  for (const std::int32_t number : grown_) {
-    Spelling& spelling = spellings_[number];
-    if (spelling.count >= threshold_) {
-      listed_ += spelling.places.size();
-      push(number);
-    } else if (spelling.listed) {
-      spelling.listed = false;
-      spelling.places = {};
-    }
+/// At the end of a merge: of its new pairs, which begin at `first`, only those that are frequent remain candidates.
+void BpeTrainer::settle(std::size_t first) {
+  std::size_t kept = first;
+  for (std::size_t i = first; i < candidates_.size(); ++i) {
+    Pair& pair = *pairs_.find(candidates_[i].left, candidates_[i].right);
+    pair.candidate = -1;
+    if (pair.count < threshold_) continue;
+    pair.candidate = static_cast<std::int32_t>(kept);
+    listed_ += candidates_[i].places.size();
+    if (kept < i) candidates_[kept] = std::move(candidates_[i]);
+    push({pair.count, pair.candidate});
+    ++kept;
   }
-  grown_.clear();
+  candidates_.resize(kept);
 }
 
-void BpeTrainer::push(std::int32_t number) {
-  if (spellings_[number].count < threshold_ || spellings_[number].passed_over) return;
-  heap_.push_back({spellings_[number].count, number});
+void BpeTrainer::push(HeapEntry entry) {
+  if (entry.count < threshold_) return;
+  heap_.push_back(entry);
   std::ranges::push_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(a, b); });
 }
 
-std::int32_t BpeTrainer::spelling_of(std::int32_t left, std::int32_t right) {
-  return pairs_.find_or_add(left, right, [&] {
-    scratch_.assign(texts_[left]).append(texts_[right]);
-    const std::int32_t number = texts_.intern(scratch_);
-    if (static_cast<std::size_t>(number) == spellings_.size()) spellings_.emplace_back();
-    return number;
-  });
-}
-
-/// Whether the text, alone or with one piece or character, spells a token that no text may become.
-bool BpeTrainer::leads_to_reserved(std::string_view text) const {
-  const auto can_stand_beside = [this](std::string_view rest) {
-    if (utf8_head(rest).length == rest.size()) return true;
-    const auto number = texts_.find(rest);
-    return number && spellings_[*number].piece != Spelling::no_piece;
-  };
+/// Whether what the pair spells, alone or with one piece or character, spells a token that no text may become.
+bool BpeTrainer::leads_to_reserved(std::int32_t left, std::int32_t right) const {
   // All of them stand in angle brackets.
-  if (text.empty() || (text.front() != '<' && text.back() != '>')) return false;
+  if (pieces_[left].front() != '<' && pieces_[right].back() != '>') return false;
+  const std::string text = spelling(left, right);
+  const auto can_stand_beside = [this](std::string_view rest) {
+    return utf8_head(rest).length == rest.size() || pieces_.find(rest);
+  };
   for (std::size_t i = 0; i < reserved_.size(); ++i) {
     const std::string_view reserved = reserved_[i];
     if (text.size() > reserved.size()) continue;
@@ -328,10 +303,13 @@ bool BpeTrainer::leads_to_reserved(std::string_view text) const {
   return false;
 }
 
+/// Rarer, or longer, or bytewise larger.
 bool BpeTrainer::comes_later(const HeapEntry& a, const HeapEntry& b) const {
   if (a.count != b.count) return a.count < b.count;
-  const std::string_view s = texts_[a.spelling], t = texts_[b.spelling];
-  return s.size() != t.size() ? s.size() > t.size() : s > t;
+  const Candidate &x = candidates_[a.candidate], &y = candidates_[b.candidate];
+  const std::size_t s = pieces_[x.left].size() + pieces_[x.right].size();
+  const std::size_t t = pieces_[y.left].size() + pieces_[y.right].size();
+  return s != t ? s > t : spelling(x.left, x.right) > spelling(y.left, y.right);
 }
 
 /// The vocabulary of bytes, and what is known of the texts.
@@ -342,14 +320,6 @@ TrainedVocabulary before_pieces(const CharacterStream& stream) {
   t.invalid_bytes = stream.invalid_bytes;
   t.first_invalid = stream.first_invalid;
   return t;
-}
-
-/// The space is there already.
-void add_piece(Vocabulary& v, std::string_view piece, float score) {
-  if (piece == visible_space) return;
-  v.tokens.push_back(piece);
-  v.types.push_back(TokenType::normal);
-  v.scores.push_back(score);
 }
 
 }  // namespace
@@ -367,16 +337,25 @@ TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOp
   result.end = trainer.run();
   result.merges = trainer.merges();
   result.tokens = trainer.tokens();
-  for (std::size_t i = 0; i < trainer.pieces().size(); ++i) {
-    const bool is_character = i < trainer.characters();
-    add_piece(result.vocabulary, trainer.pieces()[i],
-              is_character ? 0.0F : -static_cast<float>(i - trainer.characters() + 1));
-  }
+  trainer.write(result.vocabulary);
   return result;
 }
 
 TrainedVocabulary train_bpe(std::string_view text, const BpeOptions& options) {
   return train_bpe(std::span(&text, 1), options);
+}
+
+std::uint64_t bpe_bytes(std::span<const std::string_view> texts, std::int64_t merges) {
+  double characters = 0;
+  for (const std::string_view text : texts) characters += static_cast<double>(character_count(text));
+  // Pieces bring new pairs: so many for each, where there are few, or a part of what there is.
+  const auto pieces = static_cast<double>(merges);
+  const double pairs =
+      std::max((1 + pieces / 16000) * different_neighbours(texts), std::min(characters / 16, 60 * pieces));
+  const double table =
+      sizeof(PairTable::Pair) * static_cast<double>(std::bit_ceil(static_cast<std::size_t>(2 * pairs)));
+  // The symbols; then, while the table is doubled, its old half, or the places that are listed later.
+  return static_cast<std::uint64_t>(4 * characters + table + std::max(table / 2, 1.6 * characters));
 }
 
 TrainedVocabulary character_vocabulary(std::span<const std::string_view> texts, std::uint64_t min_character_count) {

@@ -10,7 +10,7 @@
 #include "toy/models/create.h"
 #include "toy/tensor/device/trace/trace_device.h"
 #include "toy/tensor/tape.h"
-#include "toy/text/bytes.h"
+#include "toy/text/train_bpe.h"
 
 namespace toy {
 
@@ -66,9 +66,7 @@ DataMemory data_memory(const VocabularyOptions& vocabulary, std::span<const std:
   double bytes = 0, learning = 0, guess = 2;
   for (const std::string_view text : texts) bytes += static_cast<double>(text.size());
   if (vocabulary.kind == "bpe") {
-    double characters = 0;
-    for (const std::string_view text : texts) characters += static_cast<double>(character_count(text));
-    learning = bytes + 7.3 * characters;
+    learning = bytes + static_cast<double>(bpe_bytes(texts, vocabulary.merges));
     guess = 1;
   } else if (vocabulary.kind != "char" && vocabulary.kind != "byte") {
     program += static_cast<std::int64_t>(1.5 * static_cast<double>(header_bytes(vocabulary.kind)));
