@@ -48,6 +48,7 @@ void bpe_trial(std::span<const std::uint8_t> bytes) {
   options.min_character_count = bytes[3] % 4;
   const TrainedVocabulary trained = train_bpe(text, options);
   options.listed_places = 1 + bytes[0];
+  options.counted_pairs = 1 + bytes[2];
   const TrainedVocabulary again = train_bpe(text, options);
   require(again.vocabulary.tokens.size() == trained.vocabulary.tokens.size(), "rounds change the number of pieces");
   for (std::size_t i = 0; i < trained.vocabulary.tokens.size(); ++i) {

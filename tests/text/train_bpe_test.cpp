@@ -1,11 +1,14 @@
 // Vocabularies made from a corpus, against a plain trainer that counts everything anew for every merge.
 #include "toy/text/train_bpe.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <random>
 #include <set>
@@ -112,6 +115,22 @@ struct Naive {
   std::size_t tokens = 0;
 };
 
+/// Whether text is a token that no text may become, or would be with one character or piece beside it.
+bool is_passed_over(const std::string& text, const std::map<std::string, int>& rank) {
+  if (text.find_first_of("<>") == std::string::npos) return false;
+  static const std::vector<std::string> reserved = [] {
+    std::vector<std::string> all = {"<s>", "</s>", "<unk>"};
+    for (int byte = 0; byte < 256; ++byte) all.push_back(fmt::format("<0x{:02X}>", byte));
+    return all;
+  }();
+  const auto is_one = [&](const std::string& rest) { return characters_of(rest).size() == 1 || rank.contains(rest); };
+  return std::ranges::any_of(reserved, [&](const std::string& token) {
+    if (token.size() <= text.size()) return token == text;
+    return (token.starts_with(text) && is_one(token.substr(text.size()))) ||
+           (token.ends_with(text) && is_one(token.substr(0, token.size() - text.size())));
+  });
+}
+
 Naive naive_training(const std::vector<Parts>& texts, int merges, std::size_t min_count) {
   Naive result;
   while (true) {
@@ -129,7 +148,7 @@ Naive naive_training(const std::vector<Parts>& texts, int merges, std::size_t mi
     }
     std::pair<std::string, std::size_t> best;
     for (const auto& [text, count] : counts) {
-      if (text.find('\0') != std::string::npos || count < min_count) continue;
+      if (text.find('\0') != std::string::npos || count < min_count || is_passed_over(text, result.rank)) continue;
       if (count > best.second || (count == best.second && text.size() < best.first.size())) best = {text, count};
     }
     if (best.second == 0 || static_cast<int>(result.merges.size()) == merges) return result;
@@ -144,7 +163,9 @@ const std::vector<std::vector<std::string>> alphabets = {{"a"},
                                                          {"a", "b", " "},
                                                          {"a", " ", "\n", "é"},
                                                          {"你", "好", "😀", " ", "a"},
-                                                         {"a", "b", "c", "d", "e", "f"}};
+                                                         {"a", "b", "c", "d", "e", "f"},
+                                                         {"<", "s", ">", "/", "a"},
+                                                         {"<", "0", "x", "4", "1", ">"}};
 
 TEST(TrainBpe, EqualsCountingEverythingAnew) {
   std::mt19937_64 random(7);
@@ -230,6 +251,7 @@ TEST(TrainBpe, ByHand) {
   EXPECT_EQ(t.bytes, 8u);
   EXPECT_EQ(t.vocabulary.tokens[3 + ' '], "\u2581");
   EXPECT_EQ(t.vocabulary.scores[first_character], 0);
+  EXPECT_FALSE(std::signbit(t.vocabulary.scores[first_character]));
   EXPECT_EQ(t.vocabulary.scores[first_character + 2], -1);
   EXPECT_EQ(t.vocabulary.scores[first_character + 3], -2);
 }
@@ -410,6 +432,24 @@ TEST(CharacterStream, DifferentNeighboursAreCounted) {
     }
   }
   EXPECT_EQ(different_neighbours({}), 0);
+  const std::vector<std::string_view> small = {"", std::string_view("\0a\0", 3), "\xFF\xFF", "b"};
+  EXPECT_NEAR(different_neighbours(small), 2, 0.01);
+}
+
+TEST(TrainBpe, MemoryIsForeseenForAnyNumberOfMerges) {
+  EXPECT_LT(bpe_bytes({}, 500), 2'000'000u);
+  std::mt19937_64 random(4);
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) append_utf8(text, static_cast<char32_t>(0x4E00 + test::below(random, 3000)));
+  const std::vector<std::string_view> texts = {text};
+  std::uint64_t before = 0;
+  for (const std::int64_t merges : {std::int64_t{-20000}, std::int64_t{0}, std::int64_t{500}, std::int64_t{1} << 20,
+                                    std::numeric_limits<std::int64_t>::max()}) {
+    const std::uint64_t bytes = bpe_bytes(texts, merges);
+    EXPECT_GE(bytes, before);
+    EXPECT_LT(bytes, 100 * text.size()) << merges;
+    before = bytes;
+  }
 }
 
 TEST(CharacterVocabulary, OneTokenForEachCharacter) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -101,6 +102,16 @@ TEST(Tokens, CutsChangeTheIdsAndNotTheText) {
   EXPECT_NE(all[0], all[1]);
   EXPECT_EQ(all[1], all[2]);
   EXPECT_NE(all[1], all[3]);
+}
+
+TEST(Recipe, MergesOutOfRangeAreRefused) {
+  for (const std::int64_t merges :
+       {std::int64_t{-1}, std::int64_t{1048577}, std::numeric_limits<std::int64_t>::max()}) {
+    FromScratch recipe;
+    recipe.vocabulary.merges = merges;
+    EXPECT_EQ(test::error_of([&] { (void)recipe.make_vocabulary(Corpus::texts({"a hen"})); }),
+              "vocab-size: expected 0 to 1048576 merges, found " + std::to_string(merges));
+  }
 }
 
 TEST(Tokens, TargetsFollowTheirTokensAndStopAtDocuments) {

@@ -64,18 +64,20 @@ void add_piece(Vocabulary& v, std::string_view piece, float score) {
 /// Neighbours that may become a piece.
 struct Candidate {
   std::int32_t left, right;
-  std::vector<Place> places;  // all of them, and some that are no more
+  std::vector<Place> places;  // all of them, ascending, and some that are no more
 };
+/// What a candidate takes beside its places, in places: itself, its entry of the heap, what an allocation costs.
+constexpr std::size_t candidate_places = 16;
 
 /// Training proceeds in rounds. A round counts all pairs, and lists the places of those that are at least as frequent
 /// as its threshold; it lasts until the most frequent pair is rarer. Lists are never searched: a place that is no
 /// longer right is noticed when its turn comes, and a count that is no longer right when it comes to the top of the
 /// heap.
 ///
-/// Pairs are told apart by their symbols, as no two spell the same: what lies between two borders of symbols has been
-/// joined as if it stood alone, since a merge across one of them would have removed it. (Where a symbol is joined with
-/// itself, a border remains only after an even number of them.) For the same reason a pair becomes more frequent only
-/// in the merge that makes one of its symbols.
+/// Pairs are told apart by their symbols, as no two that stand in the corpus spell the same: text between two borders
+/// of symbols was joined as if it stood alone, because a merge across a border removes it. (Where a symbol is joined
+/// with itself, a border stays only behind an even number of them.) So no two merges make the same symbol, and as a
+/// join adds pairs of the new symbol only, a pair becomes more frequent only in the merge that makes one of its two.
 class BpeTrainer {
  public:
   BpeTrainer(CharacterStream stream, const BpeOptions& options)
@@ -106,7 +108,7 @@ class BpeTrainer {
   /// Adds the characters, with score 0, and the pieces in the order they were made, with scores -1, -2, ...
   void write(Vocabulary& vocabulary) const {
     for (std::int32_t i = 1; i < pieces_.size(); ++i) {
-      add_piece(vocabulary, pieces_[i], -static_cast<float>(std::max(0, i - first_merge_ + 1)));
+      add_piece(vocabulary, pieces_[i], i < first_merge_ ? 0.0F : -static_cast<float>(i - first_merge_ + 1));
     }
   }
 
@@ -125,7 +127,7 @@ class BpeTrainer {
   void remove_pair(std::int32_t left, std::int32_t right);
   void settle(std::size_t first);
   void push(HeapEntry entry);
-  /// Whether lists and table have grown so long that counting anew makes them shorter.
+  /// Whether the lists or the table have grown so long that counting anew makes them shorter.
   bool is_full() const { return listed_ > most_listed_ || pairs_.size() > most_pairs_; }
   std::string spelling(std::int32_t left, std::int32_t right) const {
     return std::string(pieces_[left]).append(pieces_[right]);
@@ -153,6 +155,8 @@ class BpeTrainer {
 
 void BpeTrainer::begin_round() {
   slots_.compact();
+  candidates_.clear();
+  heap_.clear();
   pairs_ = {};
   for (Place at = 0; at + 1 < slots_.size(); ++at) {
     if (slots_[at] == barrier || slots_[at + 1] == barrier) continue;
@@ -160,10 +164,8 @@ void BpeTrainer::begin_round() {
   }
   pairs_.make_room();
   most_pairs_ = options_.counted_pairs > 0 ? std::max(pairs_.size(), options_.counted_pairs)
-                                           : std::max(2 * pairs_.room(), slots_.size() / 16);
+                                           : std::max(2 * pairs_.room(), slots_.size() / 32);
   choose_threshold();
-  candidates_.clear();
-  heap_.clear();
   pairs_.each([&](Pair& pair) {
     if (!may_join(pair)) return;
     pair.candidate = static_cast<std::int32_t>(candidates_.size());
@@ -191,13 +193,14 @@ void BpeTrainer::choose_threshold() {
   const std::size_t room = options_.listed_places > 0 ? options_.listed_places : std::max(few, slots_.size() / 2);
   listed_ = 0;
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    if (listed_ + counts[i] > room && i > 0 && counts[i] < counts[0]) {
+    const std::size_t more = counts[i] + candidate_places;
+    if (listed_ + more > room && i > 0 && counts[i] < counts[0]) {
       threshold_ = counts[i] + 1;
       break;
     }
-    listed_ += counts[i];
+    listed_ += more;
   }
-  most_listed_ = listed_ + 2 * room;
+  most_listed_ = listed_ + room;
 }
 
 /// The candidate to become a piece; nothing at the end of the round.
@@ -247,7 +250,7 @@ void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
   add_pair(left, after);
 }
 
-/// Of a symbol that is made in this merge and its neighbour.
+/// Counts and lists a pair, one of which is the symbol that this merge makes.
 void BpeTrainer::add_pair(Place left, Place right) {
   if (slots_[left] == barrier || slots_[right] == barrier) return;
   Pair& pair = pairs_.find_or_add(slots_[left], slots_[right]);
@@ -271,7 +274,8 @@ void BpeTrainer::settle(std::size_t first) {
     pair.candidate = -1;
     if (pair.count < threshold_) continue;
     pair.candidate = static_cast<std::int32_t>(kept);
-    listed_ += candidates_[i].places.size();
+    listed_ += candidates_[i].places.size() + candidate_places;
+    candidates_[i].places.shrink_to_fit();
     if (kept < i) candidates_[kept] = std::move(candidates_[i]);
     push({pair.count, pair.candidate});
     ++kept;
@@ -349,13 +353,14 @@ std::uint64_t bpe_bytes(std::span<const std::string_view> texts, std::int64_t me
   double characters = 0;
   for (const std::string_view text : texts) characters += static_cast<double>(character_count(text));
   // Pieces bring new pairs: so many for each, where there are few, or a part of what there is.
-  const auto pieces = static_cast<double>(merges);
+  const auto pieces = static_cast<double>(std::clamp<std::int64_t>(merges, 0, 1 << 24));
+  const double different = different_neighbours(texts);
   const double pairs =
-      std::max((1 + pieces / 16000) * different_neighbours(texts), std::min(characters / 16, 60 * pieces));
+      std::max(std::min((1 + pieces / 16000) * different, characters), std::min(60 * pieces, characters / 32));
   const double table =
       sizeof(PairTable::Pair) * static_cast<double>(std::bit_ceil(static_cast<std::size_t>(2 * pairs)));
   // The symbols; then, while the table is doubled, its old half, or the places that are listed later.
-  return static_cast<std::uint64_t>(4 * characters + table + std::max(table / 2, 1.6 * characters));
+  return static_cast<std::uint64_t>(4 * characters + table + std::max(table / 2, 1.8 * characters));
 }
 
 TrainedVocabulary character_vocabulary(std::span<const std::string_view> texts, std::uint64_t min_character_count) {

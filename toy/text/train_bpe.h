@@ -33,8 +33,8 @@ struct BpeOptions {
   std::function<bool(const BpeProgress&)> progress;
   /// Places of pairs that may be listed at a time, 4 bytes each; 0: half the corpus. Changes time and memory only.
   std::size_t listed_places = 0;
-  /// Different pairs that may be counted before all are counted anew, 16 to 32 bytes each; 0: a sixteenth of the
-  /// corpus, or twice what it has. Changes time and memory only.
+  /// Different pairs that the table may hold before all are counted anew, 26 to 51 bytes each; 0: one for 32 symbols of
+  /// the corpus, or twice what there is room for. Changes time and memory only.
   std::size_t counted_pairs = 0;
 };
 
@@ -69,12 +69,13 @@ struct TrainedVocabulary {
 /// are spelled U+2581; U+2581 itself in a text is taken, and decoded, as a space. All other text decodes to its bytes.
 ///
 /// An empty corpus gives the byte vocabulary. Throws Error for more than 2^31 - 2 characters and options out of range.
-/// Takes the memory that bpe_bytes foresees; merges cost time in proportion to what they join.
+/// bpe_bytes foresees the memory; merges cost time in proportion to what they join.
 TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOptions& options = {});
 TrainedVocabulary train_bpe(std::string_view text, const BpeOptions& options = {});
 
-/// Bytes that train_bpe takes beside the texts, about: 5.6 for each character, and 48 to 96 for each different pair of
-/// neighbours, which matters for texts of thousands of characters.
+/// Bytes that train_bpe takes beside the texts, about: 4 for each character, 32 to 64 for each different pair of
+/// neighbours, which there are many of where characters are thousands, and the larger of half of that and 1.8 for each
+/// character. A fit to texts of 1 to 40 MB and 500 to 16,000 merges.
 std::uint64_t bpe_bytes(std::span<const std::string_view> texts, std::int64_t merges);
 
 /// The characters of the texts and nothing longer: train_bpe without merges.

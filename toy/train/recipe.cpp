@@ -29,6 +29,9 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
   if (vocabulary.cuts < 0 || vocabulary.cuts > 1000) {
     refuse("cuts: expected 0 to 1000, found {}", vocabulary.cuts);
   }
+  if (vocabulary.merges < 0 || vocabulary.merges > 1 << 20) {
+    refuse("vocab-size: expected 0 to {} merges, found {}", 1 << 20, vocabulary.merges);
+  }
   require_memory(data_memory(vocabulary, corpus.documents(), nullptr), corpus.bytes());
   if (vocabulary.kind == "byte") return byte_vocabulary();
   if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
@@ -40,9 +43,6 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
       refuse("vocab: expected bpe, char, byte or a GGUF file, found {}", in_quotes(vocabulary.kind));
     }
     return read_vocabulary(GgufFile::open(vocabulary.kind, {.map = false, .require_data = false}).metadata());
-  }
-  if (vocabulary.merges < 0 || vocabulary.merges > 1 << 20) {
-    refuse("vocab-size: expected 0 to {} merges, found {}", 1 << 20, vocabulary.merges);
   }
   BpeOptions bpe;
   bpe.merges = static_cast<std::int32_t>(vocabulary.merges);
