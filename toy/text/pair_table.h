@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 namespace toy {
@@ -13,8 +12,8 @@ class PairTable {
  public:
   struct Pair {
     std::int32_t left = 0, right = 0;  // 0: free
-    std::int32_t candidate = -1;
-    std::uint32_t count = 0;
+    std::int32_t candidate = -1;       // of the user: its number in a list, if it is there
+    std::uint32_t count = 0;           // of the user: places in the corpus
   };
 
   PairTable() : slots_(1024) {}
