@@ -69,7 +69,7 @@ DataMemory data_memory(const VocabularyOptions& vocabulary, std::span<const std:
     learning = bytes + static_cast<double>(bpe_bytes(texts, vocabulary.merges));
     guess = 1;
   } else if (vocabulary.kind != "char" && vocabulary.kind != "byte") {
-    program += static_cast<std::int64_t>(1.5 * static_cast<double>(header_bytes(vocabulary.kind)));
+    program += static_cast<std::int64_t>(1.8 * static_cast<double>(header_bytes(vocabulary.kind)));
     guess = 1;
   }
   const double ids = tokenizer == nullptr
