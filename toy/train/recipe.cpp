@@ -59,12 +59,12 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const std::f
   return realize(device, corpus, make_vocabulary(corpus, progress), tokens, progress);
 }
 
-Training FromScratch::realize(Device& device, const Corpus& corpus, const Vocabulary& words,
+Training FromScratch::realize(Device& device, const Corpus& corpus, Vocabulary words,
                               const std::filesystem::path& tokens, const Progress& progress) const {
   options.check();
   const ModelConfig shape = model.resolved();
   Metadata metadata = model_metadata(shape, words, name);
-  Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
+  Tokenizer tokenizer = Tokenizer::from_vocabulary(std::move(words));
   const DataMemory data_bytes = data_memory(vocabulary, corpus.documents(), &tokenizer);
   require_memory(training_memory(metadata, options, data_bytes));
   TokenData data = encode(tokenizer, corpus, tokens, {vocabulary.cuts, options.seed}, progress);

@@ -42,8 +42,8 @@ struct FromScratch {
   Training realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens = {},
                    const Progress& progress = {}) const;
   /// The same with a vocabulary that is there already, in memory.
-  Training realize(Device& device, const Corpus& corpus, const Vocabulary& words,
-                   const std::filesystem::path& tokens = {}, const Progress& progress = {}) const;
+  Training realize(Device& device, const Corpus& corpus, Vocabulary words, const std::filesystem::path& tokens = {},
+                   const Progress& progress = {}) const;
   /// The vocabulary alone.
   Vocabulary make_vocabulary(const Corpus& corpus, const Progress& progress = {}) const;
 };
