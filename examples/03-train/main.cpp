@@ -15,7 +15,7 @@ void tell_story(const toy::Training& training) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   toy::CpuDevice device;  // as many threads as there are cores
 
   // The recipe: the shape of the model, how it is trained, how its vocabulary is learned. Every option has a name and a
@@ -43,4 +43,7 @@ int main(int argc, char** argv) {
   // A model file that toy and other programs read; its vocabulary is inside.
   if (argc > 1) toy::save_model(argv[1], training.model(), training.metadata());
   return 0;
+} catch (const toy::Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.what());
+  return 1;
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "toy/io/events.h"
+#include "toy/tensor/error.h"
 #include "toy/train/run_compare.h"
 
 /// A run is a log of events, one JSON object per line. Here the loss falls to 1 along a curve, faster with a larger
@@ -21,7 +22,7 @@ void write_run(const std::filesystem::path& folder, double lr) {
   log.write({{"kind", "run_end"}, {"reason", "completed"}});
 }
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const auto scratch = std::filesystem::temp_directory_path() / ("toy-example-06-" + std::to_string(::getpid()));
   std::filesystem::path run = scratch / "bold", baseline = scratch / "careful";
   if (argc == 3) {
@@ -49,4 +50,7 @@ int main(int argc, char** argv) {
   if (c.basis.empty()) return std::puts("they share no step"), 0;
   std::printf("%s: perplexity %.3f times the baseline's: %s\n", c.basis.c_str(), c.ppl_ratio, name(c.verdict).data());
   return 0;
+} catch (const toy::Error& error) {
+  std::fprintf(stderr, "error: %s\n", error.what());
+  return 1;
 }

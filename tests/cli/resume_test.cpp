@@ -146,6 +146,48 @@ TEST_F(Resuming, keeps_the_number_of_threads) {
   EXPECT_EQ(same.first - one.first, 2);
 }
 
+TEST_F(Resuming, keeps_the_simd_level_or_says_so) {
+  const auto trained = [&](const std::string& steps) {
+    return fs::path(std::string(answer(training({"--steps", steps, "--simd", "ref"}), "", start)["run"]));
+  };
+  const fs::path halves = trained("4"), straight = trained("8");
+  const Finished f = resume({halves.string(), "--steps", "8"});
+  EXPECT_NE(f.err.find("note: at SIMD level ref, as before, for the same bytes; --simd "), std::string::npos) << f.err;
+  for (const char* part : {"weights/step-8.gguf", "state/step-8.gguf"}) {
+    EXPECT_EQ(read_file(folder / (halves / part).string()), read_file(folder / (straight / part).string())) << part;
+  }
+  EXPECT_EQ(Json::parse(read_file(folder / (halves / "config.json").string()))["simd"], "ref");
+  EXPECT_EQ(resume({id, "--steps", "7"}).err.find("SIMD"), std::string::npos);
+  const Finished other = resume({id, "--steps", "8", "--simd", "ref"});
+  EXPECT_NE(other.err.find("; at ref it does not end with the same bytes"), std::string::npos) << other.err;
+}
+
+TEST_F(Resuming, a_checkpoint_that_is_not_there_names_those_that_are) {
+  expect_line(resume({(run / "weights/step-5.gguf").string()}), 1,
+              "step-5.gguf is not there; " + run.string() + " has checkpoints of these steps: 2, 4, 6");
+}
+
+TEST_F(Resuming, a_run_that_ended_before_its_first_step_is_told) {
+  fs::create_directories(folder / "runs/never");
+  write_file(folder / "runs/never/events.jsonl", "");
+  expect_line(resume({"never"}), 1, "runs/never ended before its first step, and nothing of it was kept; begin anew");
+}
+
+TEST_F(Resuming, options_without_effect_are_refused) {
+  expect_line(resume({id, "--events-every", "3"}), 2, "--events-every needs --events");
+  expect_line(resume({id, "--div-crit", "5"}), 2, "--div-crit compares with the validation loss");
+  expect_line(resume({id, "--prompt", "a"}), 2, "--prompt needs --gen-every above 0");
+  const Finished f = resume({(run / "state/step-6.gguf").string(), "--out", "other"});
+  EXPECT_NE(f.err.find("note: --out is for a new run; this one goes on where it is"), std::string::npos) << f.err;
+}
+
+TEST_F(Resuming, a_flow_that_is_gone_is_written_again) {
+  const std::string before = read_file(folder / (run / "flow.json").string());
+  fs::remove(folder / (run / "flow.json").string());
+  EXPECT_EQ(resume({id, "--steps", "7"}).code, 0);
+  EXPECT_EQ(read_file(folder / (run / "flow.json").string()), before);
+}
+
 TEST_F(Resuming, another_end_of_a_cosine_is_told) {
   const Json json = answer(training({"--steps", "6", "--warmup-steps", "1", "--cosine", "--threads", "1"}), "", start);
   const std::string cosine = fs::path(std::string(json["run"])).filename();

@@ -51,14 +51,14 @@ class Conduct : public ::testing::Test {
   const Start start{.folder = folder.str()};
 };
 
-/// What the program shows on a terminal of 80 columns.
-std::string on_terminal(const std::vector<std::string>& words, const std::string& folder) {
+/// What the program shows on a terminal.
+std::string on_terminal(const std::vector<std::string>& words, const std::string& folder, unsigned short columns = 80) {
   std::vector<std::string> all = words;
   all.insert(all.begin(), TOY_PROGRAM);
   std::vector<char*> arguments;
   for (std::string& word : all) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const winsize size{.ws_row = 24, .ws_col = 80, .ws_xpixel = 0, .ws_ypixel = 0};
+  const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
   const pid_t child = ::forkpty(&terminal, nullptr, nullptr, &size);
   if (child == 0) {
@@ -88,11 +88,109 @@ TEST_F(Conduct, a_terminal_shows_progress_and_a_plot) {
   EXPECT_EQ(piped.err.find(" % of peak"), std::string::npos) << "only on a terminal";
 }
 
+TEST_F(Conduct, what_moves_is_cut_to_a_narrow_terminal) {
+  const std::string shown =
+      on_terminal(words({"--vocab", "byte", "--steps", "600", "--eval-every", "0"}), folder.str(), 40);
+  bool found = false;
+  for (std::size_t at = 0; (at = shown.find("/600  loss ", at)) != std::string::npos; ++at) {
+    const std::size_t begin = shown.rfind("step ", at), end = shown.find_first_of("\r\n\x1b", at);
+    EXPECT_LT(end - begin, 40u) << shown.substr(begin, end - begin);
+    found = true;
+  }
+  EXPECT_TRUE(found) << shown;
+}
+
+TEST_F(Conduct, signals_that_come_together_count_as_one) {
+  Process process(words({"--vocab", "byte", "--steps", "1000000", "--quiet"}), start);
+  ASSERT_TRUE(process.wait_for_output());
+  process.send(SIGTERM);
+  process.send(SIGINT);
+  const Finished f = process.finish();
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_EQ(f.err, "");
+  EXPECT_NE(f.out.find("\ninterrupted after step "), std::string::npos) << "also when quiet\n" << f.out;
+  EXPECT_EQ(answer({"runs"}, "", start)["runs"][0]["state"], "interrupted");
+}
+
+TEST_F(Conduct, a_run_that_is_being_prepared_is_told) {
+  std::ofstream large(file("large.txt"), std::ios::binary);
+  for (int i = 0; i < 400'000; ++i) large << "The hen number " << i << " found a grain of " << i * 7919LL << ".\n";
+  large.close();
+  Process process({"train", "from-scratch", "--corpus", "large.txt", "--vocab-size", "20000", "--threads", "1"}, start);
+  ASSERT_TRUE(process.wait_until_guarded());
+  for (int i = 0; i < 1000 && !fs::exists(file("runs")); ++i) ::usleep(10'000);
+  Finished f = toy({"runs", "--dir", "runs"}, start);
+  for (int i = 0; i < 1000 && f.out.empty(); ++i) f = toy({"runs", "--dir", "runs"}, start);
+  EXPECT_NE(f.out.find("the run is being prepared: its log has not begun"), std::string::npos) << f.out << f.err;
+  EXPECT_EQ(f.err, "no runs in runs\n");
+}
+
+TEST_F(Conduct, a_checkpoint_of_a_failing_training_displaces_none) {
+  const std::vector<std::string> failing = {"--vocab",     "byte",    "--lr",   "900",           "--beta2",
+                                            "0",           "--steps", "100",    "--keep",        "1",
+                                            "--val-share", "0",       "--json", "--no-clip-grad"};
+  const Json json = Json::parse(toy(words(failing), start).out);
+  const int last = json["steps"];
+  ASSERT_GT(last, 2);
+  std::vector<std::string> saving = failing;
+  saving.insert(saving.end(), {"--save-every", std::to_string(last - 1)});
+  const Json again = Json::parse(toy(words(saving), start).out);
+  const fs::path weights = file(std::string(again["run"])) / "weights";
+  for (const int step : {last - 1, last}) {
+    EXPECT_TRUE(fs::exists(weights / ("step-" + std::to_string(step) + ".gguf"))) << step;
+  }
+  EXPECT_GT(again["tokens_per_second"], 0);
+}
+
+TEST_F(Conduct, an_estimate_that_does_not_fit_is_given_all_the_same) {
+  std::vector<std::string> all = words({"--dry-run", "--json", "--vocab", "byte"});
+  *(std::ranges::find(all, "--batch-size") + 1) = "1000000";
+  *(std::ranges::find(all, "--d-model") + 1) = "1024";
+  const Finished f = toy(all, start);
+  EXPECT_EQ(f.code, 1) << f.err;
+  const Json json = Json::parse(f.out);
+  EXPECT_GT(json["memory"]["total"], json["available_bytes"]);
+  EXPECT_TRUE(json["seconds"].is_null());
+  EXPECT_NE(f.err.find("not enough memory"), std::string::npos) << f.err;
+}
+
+TEST_F(Conduct, an_empty_value_takes_no_other_word) {
+  std::vector<std::string> all = words({"--vocab", "byte", "--steps", "1", "--prompt=", "--quiet"});
+  *(std::ranges::find(all, "--gen-every") + 1) = "1";
+  const Finished f = toy(all, start);
+  EXPECT_EQ(f.code, 0) << f.err;
+  EXPECT_EQ(f.err, "");
+  EXPECT_EQ(f.out.find("--quiet"), std::string::npos) << f.out;
+  for (const auto& [flag, what] : {std::pair{"--steps=", "--steps: expected a whole number, found ''"},
+                                   {"--out=", "--out: expected a path, found ''"},
+                                   {"--quiet=", "--quiet: takes no value, found ''"}}) {
+    const Finished refused = toy(words({"--vocab", "byte", flag}), start);
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_NE(refused.err.find(what), std::string::npos) << refused.err;
+  }
+}
+
+TEST_F(Conduct, runs_of_other_vocabularies_are_not_judged) {
+  const auto trained = [&](const std::string& vocabulary) {
+    const Json json = answer(words({"--vocab", vocabulary, "--steps", "4", "--eval-every", "2"}), "", start);
+    return std::string(fs::path(std::string(json["run"])).filename());
+  };
+  const std::string bytes = trained("byte"), characters = trained("char"), again = trained("byte");
+  const Finished f = toy({"runs", "compare", bytes, characters}, start);
+  EXPECT_NE(f.out.find("not to be compared, as the vocabularies differ"), std::string::npos) << f.out;
+  const Json json = answer({"runs", "compare", bytes, again}, "", start);
+  EXPECT_EQ(json["caution"], "");
+  EXPECT_EQ(json["verdict"], "par");
+  EXPECT_EQ(json["evaluations"].size(), 2u) << "the curve, not its end alone";
+  EXPECT_EQ(json["basis"], "validation_whole loss at step 4");
+}
+
 TEST_F(Conduct, a_second_interruption_ends_it_at_once) {
   Process process(words({"--vocab", "byte", "--accumulate", "1000000"}), start);
   ASSERT_TRUE(process.wait_until_err("parameters, vocabulary"));
   process.send(SIGINT);
   ASSERT_TRUE(process.wait_until_err("stopping after this step; Ctrl-C again ends at once"));
+  ::usleep(700'000);  // signals within half a second count as one
   process.send(SIGINT);
   const Finished f = process.finish();
   EXPECT_EQ(f.code, 1) << f.err;

@@ -4,3 +4,4 @@
 expect_falling_loss 2.5
 expect_line '^validation loss [0-2]\.'
 expect_line '^Once upon a time'
+expect_error /nonexistent/model.gguf

@@ -1,4 +1,5 @@
 # Sourced by example_NN.sh with PROGRAM in $1: runs it twice and gives its output in $output.
+program=$1
 output=$("$1") || { echo "$1: exit code $?" >&2; exit 1; }
 [ "$output" = "$("$1")" ] || { echo "$1: a second run prints something else" >&2; exit 1; }
 
@@ -6,6 +7,14 @@ output=$("$1") || { echo "$1: exit code $?" >&2; exit 1; }
 expect_line() {
   printf '%s\n' "$output" | grep -qE "$1" && return
   printf '%s\nno line matches: %s\n' "$output" "$1" >&2
+  exit 1
+}
+
+# With the arguments "$@" it must fail with one line that begins with "error: ".
+expect_error() {
+  said=$("$program" "$@" 2>&1 >/dev/null)
+  [ $? = 1 ] && [ "$(printf '%s\n' "$said" | wc -l)" = 1 ] && [ "${said#error: }" != "$said" ] && return
+  printf 'not one line of error: %s\n' "$said" >&2
   exit 1
 }
 

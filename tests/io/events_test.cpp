@@ -313,7 +313,7 @@ TEST(ValidateLog, ChecksTheOrder) {
   EXPECT_THAT(complaints({run_start(), step(1), step(3)}), ElementsAre("line 3: step: step 3 after step 1"));
   EXPECT_THAT(complaints({run_start(), late}), ElementsAre("line 2: note: t goes back to 0.5"));
   write_bytes(folder / "log", read_bytes(folder / "log") + "torn");
-  EXPECT_THAT(validate_log(folder / "log"), Contains("1 lines cannot be read"));
+  EXPECT_THAT(validate_log(folder / "log"), Contains("1 line cannot be read"));
 }
 
 }  // namespace

@@ -175,6 +175,8 @@ TEST_F(Schedules, WrongQuestionsAreRefused) {
   EXPECT_THROW(LinearWarmup(sgd(1), -1), Error);
   EXPECT_THROW(SGD({}, {.nesterov = true}), Error);
   EXPECT_THROW(AdamW({}, {.beta2 = 1}), Error);
+  EXPECT_THROW(RMSprop({}, {.alpha = 1}), Error);
+  EXPECT_THROW(RMSprop({}, {.eps = 0}), Error);
   AdamW adam({{"a", Tensor::zeros(device_, {2})}}, {});
   EXPECT_THROW(adam.step(one_), Error);
   EXPECT_THROW(adam.step({}), Error);

@@ -104,6 +104,23 @@ TEST_F(CorpusPatterns, ALoopOfLinksIsNamedAndLeavesTheOthers) {
                                           HasSubstr("loop.txt: Too many levels of symbolic links; left out")));
 }
 
+TEST_F(CorpusPatterns, AFileOfManySpellingsIsReadOnce) {
+  fs::create_symlink("b.txt", folder / "link.txt");
+  const std::string at = folder.path().string();
+  const std::vector<std::string> patterns{at + "/b.txt", at + "/./b.txt", at + "/a/../b.txt", at + "/link.txt"};
+  EXPECT_EQ(Corpus::files(patterns).documents().size(), 1U);
+}
+
+TEST_F(CorpusPatterns, ASeparatorThatIsNowhereIsTold) {
+  write_bytes(folder / "two.txt", "one\n\ntwo");
+  const std::vector<std::string> patterns{(folder / "*.txt").string()};
+  const Corpus apart = Corpus::files(patterns, "\n\n"), whole = Corpus::files(patterns, "\\n\\n");
+  EXPECT_EQ(apart.documents().size(), whole.documents().size() + 1);
+  EXPECT_THAT(apart.notes(), ::testing::IsEmpty());
+  ASSERT_EQ(whole.notes().size(), 1U);
+  EXPECT_THAT(whole.notes()[0], HasSubstr("is nowhere in the corpus: each file is one document"));
+}
+
 TEST_F(CorpusPatterns, VeryLongOnesGiveAShortLine) {
   const std::string name(100'000, 'x');
   EXPECT_THAT(error(name), HasSubstr("File name too long"));

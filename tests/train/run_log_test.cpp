@@ -82,6 +82,14 @@ TEST(RunConfigText, WritesFloatsInTheirShortestForm) {
   }
 }
 
+TEST(RunConfigText, RefusesATemperatureThatIsNone) {
+  for (const float value : {-1.0F, INFINITY, NAN}) {
+    RunOptions options;
+    options.temperature = value;
+    EXPECT_THAT(error_of([&] { options.check(); }), HasSubstr("temperature: expected 0 or more"));
+  }
+}
+
 TEST(RunLog, KnowsHowItEnded) {
   const ScratchFolder folder;
   write_run(folder / "why", {.reason = "errored", .error = "the loss is not finite"});
@@ -176,6 +184,8 @@ TEST(NewRunFolder, CountsOn) {
   std::filesystem::create_directory(runs / "llama-20260531-1041");
   std::filesystem::create_directory(runs / "llama-20260531-2000-copy");
   EXPECT_EQ(new_run_folder(runs, "llama", "20260531"), runs / "llama-20260531-1042");
+  std::filesystem::create_directory(runs / "llama-20260531-2147483647");
+  EXPECT_EQ(new_run_folder(runs, "llama", "20260531"), runs / "llama-20260531-1043");
   EXPECT_THAT(error_of([&] { new_run_folder(runs, "../x", "20260531"); }), HasSubstr("expected a name"));
   write_bytes(folder / "file", "x");
   EXPECT_THAT(error_of([&] { new_run_folder(folder / "file", "llama", "20260531"); }), HasSubstr("cannot make"));

@@ -152,6 +152,24 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   refuse("unknown flag {}; {} --help lists those of {}", in_quotes(flag), command, command);
 }
 
+/// The words, "--flag=" as the flag and an empty value: CLI11 takes the next word for its value.
+std::vector<std::string> with_empty_values(std::span<const Option> options, std::span<const std::string> words) {
+  std::vector<std::string> parts;
+  const auto end = std::ranges::find(words, "--");
+  for (auto word = words.begin(); word != words.end(); ++word) {
+    const bool empty = word < end && word->starts_with("--") && word->ends_with('=');
+    const std::string name = word->substr(0, word->size() - (empty ? 1 : 0));
+    const auto option = std::ranges::find(options, name, &Option::name);
+    if (empty && option != options.end()) {
+      if (option->type == Type::flag) refuse("{}: takes no value, found ''", name);
+      parts.insert(parts.end(), {name, ""});
+    } else {
+      parts.push_back(*word);
+    }
+  }
+  return parts;
+}
+
 }  // namespace
 
 std::vector<Option> common_options(const Verb& verb) {
@@ -200,7 +218,8 @@ Arguments Arguments::parse(const Verb& verb, std::span<const std::string> words)
     arguments.values_ = {{"--help", {"true"}}};
     return arguments;
   };
-  std::vector<std::string> reversed(words.rbegin(), words.rend());
+  const std::vector<std::string> parts = with_empty_values(options, words);
+  std::vector<std::string> reversed(parts.rbegin(), parts.rend());
   try {
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {

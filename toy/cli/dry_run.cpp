@@ -61,7 +61,13 @@ void dry_run(const Arguments& a, Console& console) {
     console.flush();
     console.note("{} is free", bytes_text(available_memory()));
   }
-  require_memory(memory);
+  try {
+    require_memory(memory);
+  } catch (const Error&) {
+    if (a.has("--json")) console.print(line_of(answer_of(json_of(memory), {})));
+    console.flush();
+    throw;
+  }
   const auto time = time_training(recipe, corpus, words, cpu_options(a), stop);
   if (a.has("--json")) console.print(line_of(answer_of(json_of(memory), time)));
   if (!time) return console.note("interrupted before a step was timed; nothing was written");
@@ -80,7 +86,7 @@ std::vector<Field> dry_run_fields() {
           {"memory.data", "integer", "the corpus and the vocabulary", false},
           {"memory.total", "integer", "their sum", false},
           {"available_bytes", "integer", "free memory now"},
-          {"seconds", "number or null", "estimated time of all steps; null: interrupted"},
+          {"seconds", "number or null", "estimated time of all steps; null: interrupted, or not enough memory"},
           {"tokens_per_second", "number or null", "speed of the steps tried"}};
 }
 

@@ -5,9 +5,32 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <string_view>
 #include <unistd.h>
 
+#include "toy/cli/plot.h"
+
 namespace toy::cli {
+
+namespace {
+
+/// Lines cut where the terminal would wrap them; every character takes one column.
+std::string cut_lines(std::string_view lines, int width) {
+  std::string cut;
+  int column = 0;
+  for (const char c : lines) {
+    const bool begins = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+    if (c == '\n') {
+      column = 0;
+    } else if (begins) {
+      ++column;
+    }
+    if (column <= width) cut += c;
+  }
+  return cut;
+}
+
+}  // namespace
 
 LiveLines::LiveLines(bool on) : on_(on && ::isatty(STDERR_FILENO) == 1) {}
 
@@ -23,7 +46,7 @@ void LiveLines::erase() {
 void LiveLines::show(const std::string& lines) {
   if (!on_) return;
   erase();
-  std::fputs(lines.c_str(), stderr);
+  std::fputs(cut_lines(lines, terminal_width() - 1).c_str(), stderr);
   std::fflush(stderr);
   height_ = 1 + static_cast<int>(std::ranges::count(lines, '\n'));
   shown_ = Clock::now();

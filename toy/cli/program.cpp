@@ -91,7 +91,7 @@ void run_words(std::span<const std::string> words, Console& console) {
 int run(std::span<const std::string> words, const std::string& called) {
   open_standard_streams();
   ::mallopt(M_MMAP_THRESHOLD, 1 << 20);  // larger blocks go back to the system when they are freed
-  ignore_broken_pipes();
+  leave_failures_to_write();
   try {
     Console console;
     if (called.find('/') != std::string::npos) console.set_program(shell_word(called));

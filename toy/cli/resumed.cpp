@@ -1,5 +1,9 @@
 #include "toy/cli/resumed.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
 #include "toy/cli/format.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/run_folder.h"
@@ -32,17 +36,27 @@ bool is_run(const fs::path& folder) {
          fs::exists(folder / "state", unknown);
 }
 
-void change(const Arguments& a, RunConfig& config) {
+/// Errors: a run that has nothing to go on with.
+Resumed with_configuration(Resumed resumed) {
+  std::error_code unknown;  // reading it will say
+  const fs::path& folder = resumed.folder;
+  if (fs::exists(folder / config_file, unknown) || fs::exists(folder / "state", unknown)) return resumed;
+  if (is_being_written(folder / log_file)) fail("--resume: {} is being prepared by another program", shown(folder));
+  fail("--resume: {} ended before its first step, and nothing of it was kept; begin anew", shown(folder));
+}
+
+void change(const Arguments& a, const CpuDevice& device, RunConfig& config) {
   change_config(a, config);
+  config.simd = device.simd_level();
   if (const auto threads = a.integer("--threads")) config.threads = static_cast<int>(*threads);
 }
 
-Run resume_in(const Arguments& a, const fs::path& folder, Device& device) {
-  return Run::resume(folder, device, [&](RunConfig& config) { change(a, config); });
+Run resume_in(const Arguments& a, const fs::path& folder, CpuDevice& device) {
+  return Run::resume(folder, device, [&](RunConfig& config) { change(a, device, config); });
 }
 
 /// A new run that begins at an older checkpoint.
-Run branch(const Arguments& a, const Resumed& from, std::int64_t newest, Device& device, const Console& console) {
+Run branch(const Arguments& a, const Resumed& from, std::int64_t newest, CpuDevice& device, const Console& console) {
   try {
     (void)open_checkpoint(from.folder, *from.step);
   } catch (const Error& error) {
@@ -67,8 +81,13 @@ Resumed resumed_of(const Arguments& a) {
   std::error_code unknown;  // find_run says what is wrong with a path
   const fs::path whole = fs::absolute(named, unknown);
   if (unknown || !fs::is_regular_file(named, unknown)) {
+    const fs::path owner = named.parent_path().parent_path();
+    if (checkpoint_step(named) && is_run(owner) && !fs::exists(named, unknown)) {
+      fail("--resume: {} is not there; {} has checkpoints of these steps: {}", shown(named), shown(owner),
+           fmt::join(checkpoint_steps(owner), ", "));
+    }
     const fs::path folder = with_name(find_run(*a.text("--out"), named.string()));
-    if (is_run(folder)) return {folder};
+    if (is_run(folder)) return with_configuration({folder});
     const fs::path above = folder.parent_path();
     refuse("--resume: {} is no run: there is no {} in it; {}", shown(folder), config_file,
            is_run(above) ? "the run is " + shown(above) : expected);
@@ -84,23 +103,38 @@ Resumed resumed_of(const Arguments& a) {
 
 CpuOptions resumed_cpu_options(const Arguments& a, const Resumed& resumed) {
   CpuOptions options = cpu_options(a);
+  const RunConfig config = read_config(resumed.folder);
+  const auto levels = cpu_levels();
+  if (!a.has("--simd") && std::ranges::find(levels, config.simd) != levels.end()) options.simd_level = config.simd;
   if (a.has("--threads")) return options;
   constexpr int most = 1024;
-  options.threads = read_config(resumed.folder).threads;
+  options.threads = config.threads;
   if (options.threads < 0 || options.threads > most) {
     fail("{}: threads: expected 0 to {}, found {}", shown(resumed.folder / config_file), most, options.threads);
   }
   return options;
 }
 
-Run resume_run(const Arguments& a, const Resumed& resumed, Device& device, const Console& console) {
+Run resume_run(const Arguments& a, const Resumed& resumed, CpuDevice& device, const Console& console) {
   const auto start = [&] {
     if (!resumed.step) return resume_in(a, resumed.folder, device);
     const std::int64_t newest = newest_checkpoint(resumed.folder).checkpoint.step;
-    return *resumed.step == newest ? resume_in(a, resumed.folder, device) : branch(a, resumed, newest, device, console);
+    if (*resumed.step != newest) return branch(a, resumed, newest, device, console);
+    Run run = resume_in(a, resumed.folder, device);
+    if (a.has("--out")) {
+      console.note("note: --out is for a new run; this one goes on where it is, as step {} is its newest", newest);
+    }
+    return run;
   };
+  const std::string before = read_config(resumed.folder).simd;
   Run run = start();
   console.note("{} goes on after step {}", run.id(), run.training().steps());
+  const std::string_view now = device.simd_level(), best = cpu_levels().front();
+  if (!before.empty() && now != before) {
+    console.note("note: it was trained at SIMD level {}; at {} it does not end with the same bytes", before, now);
+  } else if (now != best && !a.has("--simd")) {
+    console.note("note: at SIMD level {}, as before, for the same bytes; --simd {} is faster", now, best);
+  }
   return run;
 }
 

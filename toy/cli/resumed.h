@@ -23,7 +23,8 @@ Resumed resumed_of(const Arguments& arguments);
 /// The device that the run had, unless the arguments say otherwise.
 CpuOptions resumed_cpu_options(const Arguments& arguments, const Resumed& resumed);
 
-/// Goes on after its newest checkpoint. From an older one that was named it begins a new run beside it, or in --out.
-Run resume_run(const Arguments& arguments, const Resumed& resumed, Device& device, const Console& console);
+/// Goes on after its newest checkpoint; says so if the SIMD level is not that of before, or not the best. From an older
+/// one that was named it begins a new run beside it, or in --out.
+Run resume_run(const Arguments& arguments, const Resumed& resumed, CpuDevice& device, const Console& console);
 
 }  // namespace toy::cli

@@ -1,8 +1,10 @@
 #include "toy/cli/signals.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
+#include <optional>
 #include <pthread.h>
 #include <span>
 #include <string>
@@ -53,7 +55,10 @@ sigset_t stop_signals() {
 
 }  // namespace
 
-void ignore_broken_pipes() { std::signal(SIGPIPE, SIG_IGN); }
+void leave_failures_to_write() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+}
 
 void open_standard_streams() {
   for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number) {
@@ -83,13 +88,18 @@ Interrupt::Interrupt() {
   const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   watcher_ = std::thread([this, set] {
+    using Clock = std::chrono::steady_clock;
+    constexpr std::chrono::milliseconds together(500);
+    std::optional<Clock::time_point> first;
     for (int number = 0; sigwait(&set, &number) == 0;) {
       if (done_) return;
-      if (source_.stop_requested()) {
+      if (first && Clock::now() - *first < together) continue;
+      if (first) {
         constexpr std::string_view ended = "toy: ended at once\n";
         (void)!write(STDERR_FILENO, ended.data(), ended.size());
         _exit(1);
       }
+      first = Clock::now();
       source_.request_stop();
     }
   });

@@ -9,8 +9,8 @@
 
 namespace toy::cli {
 
-/// A closed stdout becomes an error of write() instead of a signal.
-void ignore_broken_pipes();
+/// A closed stdout and a file beyond the limit of its size become errors of write() instead of signals.
+void leave_failures_to_write();
 
 /// Streams 0 to 2 that are closed get /dev/null, so that no file of the program takes their place.
 void open_standard_streams();
@@ -20,7 +20,8 @@ void open_standard_streams();
 void guard_mapped_files(const GgufFile& model);
 
 /// While it lives, the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal) asks for a stop and the second ends
-/// the program at once. Make it before threads are started: they inherit which signals are left to it.
+/// the program at once. Signals within half a second count as one: `timeout` and some shells send two. Make it before
+/// threads are started: they inherit which signals are left to it.
 class Interrupt {
  public:
   Interrupt();

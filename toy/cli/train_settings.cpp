@@ -70,7 +70,7 @@ std::vector<Setting> model_settings() {
         .metavar = "N",
         .type = Type::integer,
         .help = "feed-forward width",
-        .fallback_words = "8/3 of the model width (llama), 4 times (gpt2)",
+        .fallback_words = "8/3 of the model width, up to a multiple of 32 (llama), 4 times (gpt2)",
         .min = 1,
         .max = 1 << 20},
        [](auto& a, auto& c) { c.recipe.model.d_ff = a.integer("--d-ff").value_or(0); }},
@@ -94,7 +94,7 @@ std::vector<Setting> model_settings() {
       {{.name = "--separator",
         .metavar = "TEXT",
         .type = Type::text,
-        .help = "text between the documents of a file",
+        .help = "text between the documents of a file, as it is: \\n is a backslash and an n",
         .fallback_words = "a file is one document"},
        [](auto& a, auto& c) { c.separator = a.text("--separator").value_or(""); }},
       {whole("--cuts", "random places at which each document is broken before it is encoded, as prompts break texts",
@@ -241,7 +241,7 @@ void refuse_without_effect(const Arguments& a, const RunConfig& config) {
       refuse("{} compares with the validation loss: it needs --eval-every and --val-share above 0", option);
     }
   }
-  if (a.has("--events-every") && !a.has("--events")) refuse("--events-every needs --events");
+  if (a.has("--events-every") && config.options.events.empty()) refuse("--events-every needs --events");
   if (a.has("--prompt") && config.options.gen_every == 0) refuse("--prompt needs --gen-every above 0");
 }
 
@@ -290,6 +290,7 @@ void change_config(const Arguments& a, RunConfig& config) {
     }
     config = changed;
   }
+  refuse_without_effect(a, config);
 }
 
 Corpus corpus_of(const RunConfig& config, Console& console) {

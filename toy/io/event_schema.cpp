@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "toy/io/events.h"
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 
 namespace toy {
@@ -173,7 +174,9 @@ std::vector<std::string> validate_log(const std::filesystem::path& path) {
     if (const auto complaint = order.next(event)) add(*complaint);
   };
   const EventLines lines = for_each_event(path, check);
-  if (lines.skipped_lines > 0) complaints.push_back(fmt::format("{} lines cannot be read", lines.skipped_lines));
+  if (lines.skipped_lines > 0) {
+    complaints.push_back(fmt::format("{} {} cannot be read", lines.skipped_lines, plural(lines.skipped_lines, "line")));
+  }
   return complaints;
 }
 

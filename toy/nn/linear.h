@@ -15,7 +15,7 @@ class Linear final : public Module {
  public:
   Linear(std::int64_t in, std::int64_t out, Need bias = Need::optional) : in_(in), out_(out), need_bias_(bias) {}
 
-  /// x [T, in] -> [T, out]
+  /// x [..., in] -> [..., out]: [T, in], or [B, T, in]
   Tensor operator()(const Tensor& x) const { return linear(x, weight, bias); }
   void list(Visitor& v) override;
 
@@ -42,7 +42,7 @@ class Embedding final : public Module {
  public:
   Embedding(std::int64_t rows, std::int64_t width) : rows_(rows), width_(width) {}
 
-  /// ids [T] I32 -> [T, D]
+  /// ids [...] I32 -> [..., D]: [T], or [B, T]
   Tensor operator()(const Tensor& ids) const { return gather(weight, ids); }
   void list(Visitor& v) override { v("weight", weight, {rows_, width_}); }
   std::int64_t rows() const { return rows_; }

@@ -11,7 +11,7 @@ class RMSNorm final : public Module {
  public:
   RMSNorm(std::int64_t width, float eps) : width_(width), eps_(eps) {}
 
-  /// x [T, D] -> [T, D]
+  /// x [..., D] -> [..., D]
   Tensor operator()(const Tensor& x) const { return rms_norm(x, weight, eps_); }
   void list(Visitor& v) override;
 
@@ -27,7 +27,7 @@ class LayerNorm final : public Module {
  public:
   LayerNorm(std::int64_t width, float eps) : width_(width), eps_(eps) {}
 
-  /// x [T, D] -> [T, D]
+  /// x [..., D] -> [..., D]
   Tensor operator()(const Tensor& x) const { return layer_norm(x, weight, bias, eps_); }
   void list(Visitor& v) override;
 

@@ -24,7 +24,10 @@ void SGD::update(const Parameter& p, const Tensor& g, std::span<const Tensor> mo
 }
 
 RMSprop::RMSprop(std::vector<Parameter> parameters, const RmsPropOptions& options)
-    : MomentOptimizer(std::move(parameters), options.rate, {"v"}), options_(options) {}
+    : MomentOptimizer(std::move(parameters), options.rate, {"v"}), options_(options) {
+  if (!(options.alpha >= 0 && options.alpha < 1)) refuse("rmsprop: alpha {} is not in [0, 1)", options.alpha);
+  if (!(options.eps > 0)) refuse("rmsprop: eps {} is not above 0", options.eps);
+}
 
 void RMSprop::update(const Parameter& p, const Tensor& g, std::span<const Tensor> moments, std::int64_t /*step*/) {
   rmsprop_update(p.value, g, moments[0], {learning_rate(), options_.alpha, options_.eps});

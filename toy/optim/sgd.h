@@ -33,6 +33,7 @@ struct RmsPropOptions {
 /// v = alpha v + (1 - alpha) g^2;  p -= rate g / (sqrt(v) + eps) (Tieleman & Hinton 2012).
 class RMSprop final : public MomentOptimizer {
  public:
+  /// Errors: alpha outside [0, 1), an eps that is not above 0.
   explicit RMSprop(std::vector<Parameter> parameters, const RmsPropOptions& options = {});
 
  protected:

@@ -41,11 +41,11 @@ std::vector<std::string_view> parts_of(std::string_view text, std::string_view s
 
 }  // namespace
 
-void Corpus::add_file(const std::filesystem::path& path, std::string_view separator) {
+bool Corpus::add_file(const std::filesystem::path& path, std::string_view separator) {
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   paths_.push_back(path);
   std::error_code unknown;
-  if (std::filesystem::is_regular_file(path, unknown) && std::filesystem::file_size(path, unknown) == 0) return;
+  if (std::filesystem::is_regular_file(path, unknown) && std::filesystem::file_size(path, unknown) == 0) return false;
   maps_.push_back(map_file(path));
   const auto bytes = maps_.back()->bytes();
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
@@ -60,20 +60,28 @@ void Corpus::add_file(const std::filesystem::path& path, std::string_view separa
     notes_.push_back(fmt::format("{}: begins with a byte order mark, which is left out", shown(path)));
   }
   for (const std::string_view part : parts_of(text, separator)) documents_.push_back(part);
+  return !separator.empty() && text.find(separator) != std::string_view::npos;
 }
 
 Corpus Corpus::files(std::span<const std::string> patterns, std::string_view separator) {
   Corpus corpus;
-  std::set<std::filesystem::path> seen;
+  std::set<std::filesystem::path> seen;  // without links, "." and ".."
+  bool separated = separator.empty();
   for (const std::string& pattern : patterns) {
     const NamedFiles named = files_named(pattern);
     for (const std::string& problem : named.left_out) corpus.notes_.push_back(problem + "; left out");
     for (const auto& path : named.paths) {
-      if (seen.insert(path).second) corpus.add_file(path, separator);
+      std::error_code unknown;
+      const auto plain = std::filesystem::canonical(path, unknown);
+      if (seen.insert(unknown ? path : plain).second) separated = corpus.add_file(path, separator) || separated;
     }
   }
   const std::size_t count = corpus.paths_.size();
   if (corpus.documents_.empty()) refuse("corpus: no text in {} {}", count, plural(count, "file"));
+  if (!separated) {
+    corpus.notes_.push_back(
+        fmt::format("the separator {} is nowhere in the corpus: each file is one document", in_quotes(separator)));
+  }
   corpus.description_ = count == 1 ? shown(corpus.paths_.front()) : fmt::format("{} files", count);
   return corpus;
 }

@@ -16,7 +16,8 @@ namespace toy {
 /// Documents, in memory-mapped files or in memory.
 class Corpus {
  public:
-  /// Every file that a pattern names (see files_named), in the order of the patterns, each once. A file is one
+  /// Every file that a pattern names (see files_named), in the order of the patterns, each once, however
+  /// it is spelled. A file is one
   /// document, or several with `separator` between them (empty: none); a byte order mark at its beginning is no part of
   /// the text.
   /// Errors: as files_named; a file that is not text (has NUL bytes; names the place); no text at all.
@@ -30,12 +31,14 @@ class Corpus {
   std::uint64_t bytes() const;
   /// "3 files", "built-in stories".
   const std::string& description() const { return description_; }
-  /// What was noticed, one line each: bytes that are no UTF-8, byte order marks, what a pattern had to leave out.
+  /// What was noticed, one line each: bytes that are no UTF-8, byte order marks, what a pattern had to leave out, a
+  /// separator that is nowhere.
   const std::vector<std::string>& notes() const { return notes_; }
   const std::vector<std::filesystem::path>& paths() const { return paths_; }
 
  private:
-  void add_file(const std::filesystem::path& path, std::string_view separator);
+  /// True: the separator is in it.
+  bool add_file(const std::filesystem::path& path, std::string_view separator);
 
   std::vector<std::shared_ptr<const MappedFile>> maps_;
   std::shared_ptr<const std::vector<std::string>> owned_;

@@ -30,6 +30,13 @@ using Clock = std::chrono::steady_clock;
 
 std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
+constexpr const char* flow_file = "flow.json";
+
+void write_text(const fs::path& path, const std::string& text, const FileCalls& calls) {
+  write_atomically(
+      path, [&](ByteSink& sink) { sink.text(text); }, calls);
+}
+
 std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e6); }
 
 bool every(std::int64_t interval, std::int64_t step) { return interval > 0 && step % interval == 0; }
@@ -103,12 +110,9 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   run.training_ = std::make_unique<Training>(std::move(training));
   run.prompts_ = sample_prompts(*run.training_, config.options, run.notes_);
   run.progress_.tokens = hashed_file(folder, tokens_file);
-  const auto write = [&](const char* file, const std::string& text) {
-    write_atomically(
-        folder / file, [&](ByteSink& sink) { sink.text(text); }, calls);
-  };
-  write("flow.json", flow_text(run.training_->metadata(), run.training_->context()));
-  write(config_file, config_text(config));
+  run.note_validation();
+  run.write_flow();
+  write_text(folder / config_file, config_text(config), calls);
   run.write_start();
   return run;
 }
@@ -156,9 +160,23 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   const std::string rate = rate_note(begun_with, config.recipe.options, run.progress_.step);
   if (!rate.empty()) run.notes_.push_back(rate);
   if (run.progress_.tokens.path.empty()) run.progress_.tokens = hashed_file(folder, tokens_file);
-  write_atomically(
-      folder / config_file, [&](ByteSink& sink) { sink.text(config_text(config)); }, calls);
+  run.note_validation();
+  std::error_code unknown;  // writing it will say
+  if (!fs::exists(folder / flow_file, unknown)) run.write_flow();
+  write_text(folder / config_file, config_text(config), calls);
   return run;
+}
+
+void Run::write_flow() {
+  write_text(folder_ / flow_file, flow_text(training_->metadata(), training_->context()), calls_);
+}
+
+void Run::note_validation() {
+  const bool wanted = config_.options.eval_every > 0 && config_.recipe.options.validation_share > 0;
+  if (!wanted || training_->validation_windows() > 0) return;
+  const std::int64_t tokens = training_->tokens().size() - training_->split();
+  notes_.push_back(fmt::format("{} {} to validate are fewer than a context of {}: there is no validation", tokens,
+                               plural(tokens, "token"), training_->context()));
 }
 
 /// Says in the log what it lacks, and in the checkpoint how long the log is now.
@@ -202,6 +220,8 @@ void Run::write_end(const RunSummary& summary, const char* reason, int code, con
 
 RunSummary Run::train(const RunObserver& observer, const std::stop_token& cancel) {
   RunSummary& summary = summary_ = {};
+  seconds_ = 0;
+  tokens_ = 0;
   summary.losses = earlier_losses_;
   if (!summary.losses.empty()) summary.final_loss = summary.losses.back();
   try {
@@ -231,15 +251,13 @@ RunSummary Run::train(const RunObserver& observer, const std::stop_token& cancel
 }
 
 void Run::train_steps(RunSummary& summary, const RunObserver& observer, const std::stop_token& cancel) {
-  double seconds = 0;
-  const std::int64_t first = training_->steps();
-  if (first == 0 && config_.options.gen_every > 0) write_samples(observer);
+  if (training_->steps() == 0 && config_.options.gen_every > 0) write_samples(observer);
   while (!training_->done() && summary.end == RunSummary::End::completed) {
     if (cancel.stop_requested()) {
       summary.end = RunSummary::End::interrupted;
       break;
     }
-    one_step(summary, observer, seconds);
+    one_step(summary, observer);
     const std::int64_t step = training_->steps();
     latest_validation_.reset();
     const bool save_now = every(config_.options.save_every, step);
@@ -251,11 +269,6 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
       if (!latest_validation_) latest_validation_ = training_->validation_loss(config_.options.eval_windows);
       save(latest_validation_, observer);
     }
-  }
-  const std::int64_t made = training_->steps() - first;
-  if (seconds > 0) {
-    const TrainingOptions& o = training_->options();
-    summary.tokens_per_second = static_cast<double>(made * o.batch * o.accumulate * training_->context()) / seconds;
   }
   const bool at_checkpoint = progress_.step == training_->steps() && progress_.step > 0;
   const bool interrupted = summary.end == RunSummary::End::interrupted;
@@ -279,7 +292,7 @@ void Run::train_steps(RunSummary& summary, const RunObserver& observer, const st
   }
 }
 
-void Run::one_step(RunSummary& summary, const RunObserver& observer, double& seconds) {
+void Run::one_step(RunSummary& summary, const RunObserver& observer) {
   const std::int64_t step = training_->steps() + 1;
   const bool watched = !config_.options.events.empty() && every(config_.options.events_every, step);
   const bool timing = watched && config_.options.events.contains("op_timing");
@@ -292,7 +305,9 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer, double& sec
   training_->watch_gradients({});
   training_->device().time_ops({});
   if (timing) log_op_timing(*log_, step, op_seconds);
-  seconds += took;
+  seconds_ += took;
+  tokens_ += r.tokens;
+  if (seconds_ > 0) summary.tokens_per_second = static_cast<double>(tokens_) / seconds_;
   summary.losses.push_back(r.loss);
   summary.final_loss = r.loss;
   progress_.loss_sum += r.loss;
@@ -311,7 +326,8 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer, double& sec
   if (observer.step) observer.step(r, took);
 }
 
-/// One update; where it fails, what the steps before it made is saved.
+/// One update; where it fails, what the steps before it made is saved beside the checkpoints that are there: it may be
+/// worth less than they are.
 StepResult Run::step_or_save(const RunObserver& observer) {
   try {
     return training_->step();
@@ -321,7 +337,7 @@ StepResult Run::step_or_save(const RunObserver& observer) {
     };
     const bool good = std::ranges::all_of(parameters(training_->model()), finite);
     try {
-      if (good && training_->steps() > progress_.step) save(std::nullopt, observer);
+      if (good && training_->steps() > progress_.step) save(std::nullopt, observer, false);
     } catch (const std::exception&) {
       // The first error is the one to tell.
     }
@@ -363,11 +379,13 @@ bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
   if (observer.evaluation) observer.evaluation(step, validation, training);
   const double gap = 100 * (validation - training) / training;
   const auto& stop = config_.options.divergence_stop;
-  const bool stops = stop && gap >= *stop;
-  if (gap >= config_.options.divergence_warning || stops) {
+  const bool stops = stop && !(gap < *stop);  // a loss that is not a number is beyond every limit
+  if (!(gap < config_.options.divergence_warning) || stops) {
     const std::string text =
-        fmt::format("step {}: the validation loss {:.4f} is {:.1f} % above the training loss {:.4f}", step, validation,
-                    gap, training);
+        std::isfinite(gap)
+            ? fmt::format("step {}: the validation loss {:.4f} is {:.1f} % above the training loss {:.4f}", step,
+                          validation, gap, training)
+            : fmt::format("step {}: the validation loss is not finite", step);
     log_->write({{"kind", "note"}, {"step", step}, {"text", text}});
     if (observer.note) observer.note(text);
     if (stops) summary.reason = fmt::format("{} (the limit is {} %)", text, *stop);
@@ -390,7 +408,7 @@ void Run::write_samples(const RunObserver& observer) {
   }
 }
 
-void Run::save(std::optional<double> validation_loss, const RunObserver& observer) {
+void Run::save(std::optional<double> validation_loss, const RunObserver& observer, bool prune) {
   const std::int64_t step = training_->steps();
   if (validation_loss && (!progress_.best_loss || *validation_loss < *progress_.best_loss)) {
     progress_.best_loss = validation_loss;
@@ -401,7 +419,7 @@ void Run::save(std::optional<double> validation_loss, const RunObserver& observe
   log_->sync();
   progress_.log_bytes = log_->length();
   save_checkpoint(folder_, *training_, progress_, calls_);
-  prune_checkpoints(folder_, config_.options.keep, progress_.best_step);
+  if (prune) prune_checkpoints(folder_, config_.options.keep, progress_.best_step);
   if (observer.saved) observer.saved(step, weights_path(step));
 }
 

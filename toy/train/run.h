@@ -44,6 +44,7 @@ struct RunConfig {
   std::string separator;
   std::string command;  // the words of the command line, for the log
   int threads = 0;
+  std::string simd{};  // the level it is trained at: another one gives other bytes; empty: not known
 };
 
 /// config.json as text and back. Errors: what is missing or of the wrong type, named.
@@ -107,15 +108,19 @@ class Run {
  private:
   Run(std::filesystem::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls);
   void write_start();
+  void write_flow();
+  /// A validation that was asked for and cannot be.
+  void note_validation();
   void mend_log(bool begin, const std::string& damage);
   void write_end(const RunSummary& summary, const char* reason, int code, const std::string& error);
   void train_steps(RunSummary& summary, const RunObserver& observer, const std::stop_token& cancel);
-  void one_step(RunSummary& summary, const RunObserver& observer, double& seconds);
+  void one_step(RunSummary& summary, const RunObserver& observer);
   StepResult step_or_save(const RunObserver& observer);
   /// False: the gap is beyond the stop.
   bool evaluate(RunSummary& summary, const RunObserver& observer);
   void write_samples(const RunObserver& observer);
-  void save(std::optional<double> validation_loss, const RunObserver& observer);
+  /// A checkpoint of now; those beyond `keep` go, unless nothing is to be pruned.
+  void save(std::optional<double> validation_loss, const RunObserver& observer, bool prune = true);
   void watch_step(std::int64_t step);
   std::filesystem::path weights_path(std::int64_t step) const;
 
@@ -128,6 +133,8 @@ class Run {
   std::vector<std::string> prompts_;
   std::vector<double> earlier_losses_;
   RunSummary summary_;
+  double seconds_ = 0;  // of the steps of this train(), and their tokens
+  std::int64_t tokens_ = 0;
   Checkpoint progress_;  // what the next checkpoint will say
   std::optional<double> latest_validation_;
 };

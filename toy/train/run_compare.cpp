@@ -79,10 +79,24 @@ std::map<std::string, Losses> losses_of(const std::vector<EvalRecord>& evals) {
   return all;
 }
 
-void judge(RunComparison& result, const std::vector<LossPair>& steps, const std::string& eval) {
+/// What keeps the losses from being compared; empty: nothing that the logs know of.
+std::string caution(const std::vector<Difference>& differences) {
+  const auto differs = [&](std::string_view name) {
+    return std::ranges::any_of(
+        differences, [&](const Difference& d) { return d.name == name && !d.run.is_null() && !d.baseline.is_null(); });
+  };
+  if (differs("model.vocab") || differs("config.vocabulary.kind") || differs("config.vocabulary.merges")) {
+    return "the vocabularies differ, and with them what a token is";
+  }
+  return differs("config.corpus") || differs("config.separator") ? "the texts differ" : "";
+}
+
+/// `latest`: of the evaluation `eval`, which both have at the latest step.
+void judge(RunComparison& result, const std::vector<LossPair>& steps, const std::vector<LossPair>& latest,
+           const std::string& eval) {
   result.run_loss = result.baseline_loss = not_a_number;
-  if (!result.evaluations.empty()) {
-    const LossPair& last = result.evaluations.back();
+  if (!latest.empty()) {
+    const LossPair& last = latest.back();
     result.basis = fmt::format("{} loss at step {}", eval, last.step);
     result.run_loss = last.run;
     result.baseline_loss = last.baseline;
@@ -123,14 +137,18 @@ RunComparison compare(const RunLog& run, const RunLog& baseline) {
   const auto steps = shared(losses_of(run.steps()), losses_of(baseline.steps()));
   result.losses = spread(steps);
   std::string eval;
+  std::vector<LossPair> latest, curve;
   auto baseline_evals = losses_of(baseline.evals());
   for (const auto& [name, losses] : losses_of(run.evals())) {
     const auto pairs = shared(losses, baseline_evals[name]);
-    if (pairs.empty() || (!result.evaluations.empty() && pairs.back().step < result.evaluations.back().step)) continue;
+    if (pairs.size() > curve.size()) curve = pairs;
+    if (pairs.empty() || (!latest.empty() && pairs.back().step < latest.back().step)) continue;
     eval = name;
-    result.evaluations = spread(pairs);
+    latest = pairs;
   }
-  judge(result, steps, eval);
+  result.evaluations = spread(curve);
+  result.caution = caution(result.differences);
+  judge(result, steps, latest, eval);
   result.speed_ratio =
       run.tokens_per_second().value_or(not_a_number) / baseline.tokens_per_second().value_or(not_a_number);
   return result;

@@ -11,7 +11,7 @@
 
 namespace toy {
 
-/// The model of run_start and the configuration that holds now, by dotted name: "model.d_model", "config.optimizer.lr".
+/// The model of run_start and the configuration that holds now, by dotted name: "model.d_model", "config.training.lr".
 std::map<std::string, Event> hyperparameters(const RunLog& run);
 
 /// How a run stands to another: `par` while its perplexity is within 1 % of the other's.
@@ -35,10 +35,12 @@ struct LossPair {
 struct RunComparison {
   std::vector<Difference> differences;
   std::vector<LossPair> losses;       // training losses at up to 10 steps that both have; the last is the last of them
-  std::vector<LossPair> evaluations;  // the same of the evaluations of the name that both have at the latest step
+  std::vector<LossPair> evaluations;  // the same of the evaluations of the name that both have most of
   /// What the verdict rests on: the evaluation at the last step that both evaluated, or else the mean training loss of
   /// the last 10 steps that both have. Empty if they share no step; then the numbers below are NaN.
   std::string basis;
+  /// Why these losses say little of each other (other vocabularies, other texts); empty: nothing that the logs know of.
+  std::string caution;
   double run_loss = 0, baseline_loss = 0;
   double loss_delta = 0;  // run - baseline
   double ppl_ratio = 0;   // e^loss_delta

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <type_traits>
 
 #include "toy/io/quote.h"
@@ -162,6 +163,7 @@ constexpr auto list_config = [](auto& v, auto& c) {
   v("separator", c.separator);
   v("command", c.command);
   v("threads", c.threads);
+  v.later("simd", c.simd);
 };
 
 }  // namespace
@@ -211,6 +213,9 @@ void RunOptions::check() const {
   at_least("eval-windows", eval_windows, 1);
   at_least("sample-tokens", sample_tokens, 1);
   at_least("events-every", events_every, 1);
+  if (!(temperature >= 0 && std::isfinite(temperature))) {
+    refuse("temperature: expected 0 or more, found {}", temperature);
+  }
   if (!(divergence_warning >= 0)) refuse("div-warn: expected 0 or more, found {}", divergence_warning);
   if (divergence_stop && !(*divergence_stop > 0)) refuse("div-crit: expected more than 0, found {}", *divergence_stop);
   for (const std::string& kind : events) {

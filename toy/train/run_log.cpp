@@ -82,6 +82,7 @@ RunLog RunLog::read(const fs::path& folder) {
   const bool running = is_being_written(path);
   run.skipped_lines_ =
       for_each_event(path, [&](const Event& event, std::uint64_t /*line*/) { run.add(event); }).skipped_lines;
+  if (run.start_.is_null() && running) fail("{}: the run is being prepared: its log has not begun", shown(path));
   if (run.start_.is_null()) fail("{}: there is no run_start of toy/v1 in it", shown(path));
   run.config_ = config_of(folder, run.start_);
   run.state_ = !run.end_.is_null() ? ended(run.end_) : running ? RunState::running : RunState::crashed;
@@ -203,13 +204,14 @@ fs::path new_run_folder(const fs::path& runs, std::string_view arch, std::string
   if (error) fail("{}: cannot make the folder of runs: {}", shown(runs), error.message());
 
   const std::string prefix = fmt::format("{}-{}-", arch, date);
-  int number = 0;
+  constexpr std::int64_t most = 1'000'000'000;
+  std::int64_t number = 0;
   for (const std::string& name : names_in(runs)) {
-    int taken = 0;
+    std::int64_t taken = 0;
     if (!name.starts_with(prefix)) continue;
     const char* const end = name.data() + name.size();
     const auto parsed = std::from_chars(name.data() + prefix.size(), end, taken);
-    if (parsed.ptr == end) number = std::max(number, taken);
+    if (parsed.ptr == end && taken >= 0 && taken < most) number = std::max(number, taken);
   }
   while (true) {
     fs::path folder = runs / fmt::format("{}{:03}", prefix, ++number);

@@ -139,7 +139,7 @@ void Training::gradient_not_finite(std::span<const Tensor> gradients, double los
   for (std::size_t i = gradients.size(); i-- > 0;) {
     if (!gradients[i]) continue;
     if (!finite(gradients[i])) {
-      fail("step {}: the gradient of {} is not finite (loss {}); a smaller lr may help", steps() + 1,
+      fail("step {}: the gradient of {} is not finite (loss {}); training anew with a smaller lr may help", steps() + 1,
            parameters[i].name, loss);
     }
     for (const float x : gradients[i].values<float>()) {
@@ -149,9 +149,8 @@ void Training::gradient_not_finite(std::span<const Tensor> gradients, double los
     }
   }
   fail(
-      "step {}: the norm of the gradient is not finite: elements of up to {:.3g}, in that of {} (loss {}); a smaller "
-      "lr "
-      "may help",
+      "step {}: the norm of the gradient is not finite: elements of up to {:.3g}, in that of {} (loss {}); "
+      "training anew with a smaller lr may help",
       steps() + 1, most, parameters[largest].name, loss);
 }
 
@@ -163,7 +162,7 @@ void Training::loss_not_finite(const Examples& e) const {
     if (first.empty() && value.dtype() == DType::F32 && !finite(value)) first = name;
   });
   (void)model().forward(ctx);
-  fail("step {}: the loss is not finite; {}; a smaller lr may help", steps() + 1,
+  fail("step {}: the loss is not finite; {}; training anew with a smaller lr may help", steps() + 1,
        first.empty() ? "the hidden rows still are" : "the first value that is not: " + first);
 }
 

@@ -54,7 +54,8 @@ void run(const Arguments& a, Console& console) {
     print_list(list, console);
   }
   console.flush();
-  if (list.runs.empty()) console.note("no runs in {}; give the folder of runs with --dir", shown(folder));
+  if (list.runs.empty())
+    console.note("no runs in {}{}", shown(folder), a.has("--dir") ? "" : "; give the folder of runs with --dir");
 }
 
 JsonForm form() {

@@ -29,6 +29,7 @@ Json compare_json(const RunLog& run, const RunLog& baseline, const RunComparison
           {"losses", pairs_json(c.losses)},
           {"evaluations", pairs_json(c.evaluations)},
           {"basis", c.basis},
+          {"caution", c.caution},
           {"run_loss", c.run_loss},
           {"baseline_loss", c.baseline_loss},
           {"loss_delta", c.loss_delta},
@@ -67,6 +68,7 @@ void print_pairs(std::string_view title, const std::vector<LossPair>& pairs, con
 std::string verdict_text(const RunComparison& c, const Names& names) {
   std::string text =
       fmt::format("{}: {} and {}", one_line(c.basis), finite_text(c.run_loss), finite_text(c.baseline_loss));
+  if (!c.caution.empty()) return fmt::format("{}: not to be compared, as {}", text, c.caution);
   if (!std::isfinite(c.run_loss) && !std::isfinite(c.baseline_loss)) return text + ": neither run is ahead";
   constexpr double large = 1e4;
   if (c.ppl_ratio < large) text += fmt::format(", perplexity ratio {:.3f}", c.ppl_ratio);
@@ -111,7 +113,7 @@ JsonForm form() {
   const std::string value = "number or string or boolean or object or array or null";
   form.fields.insert(form.fields.end(), {{"differences", "array", "hyperparameters that the runs do not share"},
                                          {"differences[]", "object", "", false},
-                                         {"differences[].name", "string", "dotted: config.optimizer.lr", false},
+                                         {"differences[].name", "string", "dotted: config.training.lr", false},
                                          {"differences[].run", value, "null: it has none", false},
                                          {"differences[].run[]", value, "", false},
                                          {"differences[].baseline", value, "null: it has none", false},
@@ -124,14 +126,16 @@ JsonForm form() {
                         {list + "[].run", "number or null", "", false},
                         {list + "[].baseline", "number or null", "", false}});
   }
-  form.fields.insert(form.fields.end(),
-                     {{"basis", "string", "what the numbers below compare; empty: the runs share no step"},
-                      {"run_loss", "number or null", ""},
-                      {"baseline_loss", "number or null", ""},
-                      {"loss_delta", "number or null", "run - baseline"},
-                      {"ppl_ratio", "number or null", "e^loss_delta"},
-                      {"verdict", "string", "of the run: ahead, par (within 1 % of perplexity) or behind"},
-                      {"speed_ratio", "number or null", "tokens per second, run / baseline"}});
+  form.fields.insert(
+      form.fields.end(),
+      {{"basis", "string", "what the numbers below compare; empty: the runs share no step"},
+       {"caution", "string", "why these losses say little of each other; empty: nothing known"},
+       {"run_loss", "number or null", ""},
+       {"baseline_loss", "number or null", ""},
+       {"loss_delta", "number or null", "run - baseline"},
+       {"ppl_ratio", "number or null", "e^loss_delta"},
+       {"verdict", "string", "of the run: ahead, par (within 1 % of perplexity, or nothing to compare) or behind"},
+       {"speed_ratio", "number or null", "tokens per second, run / baseline"}});
   return form;
 }
 

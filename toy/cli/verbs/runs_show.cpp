@@ -111,7 +111,7 @@ JsonForm form() {
   const std::string value = "number or string or boolean or object or array or null";
   form.fields.insert(form.fields.end(), {{"hyperparameters", "array", "of the model and the configuration, by name"},
                                          {"hyperparameters[]", "object", "", false},
-                                         {"hyperparameters[].name", "string", "dotted: config.optimizer.lr", false},
+                                         {"hyperparameters[].name", "string", "dotted: config.training.lr", false},
                                          {"hyperparameters[].value", value, "", false},
                                          {"hyperparameters[].value[]", value, "", false},
                                          {"steps", "array", "training steps in order"},

@@ -36,10 +36,11 @@ FromScratch::Progress preparation(LiveLines& lines, const std::stop_token& stop)
   };
 }
 
-Run begin(const Arguments& a, Device& device, Console& console, const std::stop_token& stop) {
+Run begin(const Arguments& a, CpuDevice& device, Console& console, const std::stop_token& stop) {
   RunConfig config = run_config(a);
   config.command = command_line(a);
   config.threads = static_cast<int>(a.integer("--threads").value_or(0));
+  config.simd = device.simd_level();
   const Corpus corpus = corpus_of(config, console);
   config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
   NewRunFolder folder(*a.text("--out"), config.recipe.model.arch);
@@ -95,10 +96,13 @@ void answer(const Run& run, const RunSummary& s, bool json, Console& console) {
     if (s.end == RunSummary::End::interrupted) tell_interruption(run, s, console);
     return;
   }
+  const bool interrupted = s.end == RunSummary::End::interrupted;
   if (s.validation_loss) console.print("validation loss {:.4f} over the whole validation part\n", *s.validation_loss);
+  if (interrupted) console.print("interrupted after step {}\n", s.steps);
   console.flush();
-  if (s.end == RunSummary::End::interrupted) tell_interruption(run, s, console);
-  console.note("{:.0f} tokens/s; the model: {}", s.tokens_per_second, s.weights.string());
+  if (interrupted) tell_interruption(run, s, console);
+  const std::string speed = s.tokens_per_second > 0 ? fmt::format("{:.0f} tokens/s; ", s.tokens_per_second) : "";
+  console.note("{}the model: {}", speed, s.weights.string());
 }
 
 /// Interrupted while the corpus was read.
@@ -117,10 +121,12 @@ void answer_nothing(const Arguments& a, Console& console) {
 }
 
 /// A failure is told in JSON too.
-RunSummary train(Run& run, const RunObserver& observer, const std::stop_token& stop, bool json, Console& console) {
+RunSummary train(Run& run, TrainDisplay& display, const RunObserver& observer, const std::stop_token& stop, bool json,
+                 Console& console) {
   try {
     return run.train(observer, stop);
   } catch (const std::exception&) {
+    display.finish();
     if (json) {
       console.print(line_of(json_of(run, run.summary())));
       console.flush();
@@ -163,7 +169,7 @@ void run(const Arguments& a, Console& console) {
       if (spent >= *most) stop.request_stop();
     };
   }
-  const RunSummary summary = train(training, observer, stop.get_token(), json, console);
+  const RunSummary summary = train(training, display, observer, stop.get_token(), json, console);
   display.finish();
   if (display.failure()) {
     if (summary.end == RunSummary::End::interrupted) tell_interruption(training, summary, console);
