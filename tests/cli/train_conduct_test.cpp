@@ -56,6 +56,7 @@ std::string on_terminal(const std::vector<std::string>& words, const std::string
   std::vector<std::string> all = words;
   all.insert(all.begin(), TOY_PROGRAM);
   std::vector<char*> arguments;
+  arguments.reserve(all.size() + 1);
   for (std::string& word : all) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   const winsize size{.ws_row = 24, .ws_col = columns, .ws_xpixel = 0, .ws_ypixel = 0};

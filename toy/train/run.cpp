@@ -16,6 +16,7 @@
 #include "toy/optim/adam.h"
 #include "toy/optim/schedule.h"
 #include "toy/train/flow.h"
+#include "toy/train/git_state.h"
 #include "toy/train/resume_log.h"
 #include "toy/train/sample.h"
 #include "toy/train/watch.h"
@@ -195,15 +196,12 @@ std::string run_name(const fs::path& folder) {
 }
 
 void Run::write_start() {
-  Json config = Json::parse(config_text(config_));
-  log_->write({{"kind", "run_start"},
-               {"schema", "toy/v1"},
-               {"started_at", now_utc()},
-               {"run_id", id()},
-               {"host", host_json()},
-               {"backend", {{"kind", training_->device().name()}}},
-               {"model", model_json(*training_, config_.recipe.model.arch, config_.recipe.name)},
-               {"config", std::move(config)}});
+  Json event{{"kind", "run_start"}, {"schema", "toy/v1"},  {"started_at", now_utc()},
+             {"run_id", id()},      {"host", host_json()}, {"backend", {{"kind", training_->device().name()}}}};
+  if (const auto git = git_state(".")) event["git"] = {{"sha", git->sha}, {"branch", git->branch}};
+  event["model"] = model_json(*training_, config_.recipe.model.arch, config_.recipe.name);
+  event["config"] = Json::parse(config_text(config_));
+  log_->write(std::move(event));
 }
 
 void Run::write_end(const RunSummary& summary, const char* reason, int code, const std::string& error) {

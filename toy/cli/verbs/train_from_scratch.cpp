@@ -20,8 +20,6 @@ namespace toy::cli {
 
 namespace {
 
-namespace fs = std::filesystem;
-
 std::string command_line(const Arguments& a) {
   std::string text = "toy train from-scratch";
   for (const std::string& word : a.words()) text += " " + shell_word(word);
