@@ -49,6 +49,7 @@ int main(int argc, char** argv) try {
     std::printf("step %3d  loss %.4f, baseline %.4f\n", static_cast<int>(step), ours, theirs);
   if (c.basis.empty()) return std::puts("they share no step"), 0;
   std::printf("%s: perplexity %.3f times the baseline's: %s\n", c.basis.c_str(), c.ppl_ratio, name(c.verdict).data());
+  if (!c.caution.empty()) std::printf("beware: %s\n", c.caution.c_str());
   return 0;
 } catch (const toy::Error& error) {
   std::fprintf(stderr, "error: %s\n", error.what());

@@ -158,6 +158,8 @@ TEST_F(Resuming, keeps_the_simd_level_or_says_so) {
   }
   EXPECT_EQ(Json::parse(read_file(folder / (halves / "config.json").string()))["simd"], "ref");
   EXPECT_EQ(resume({id, "--steps", "7"}).err.find("SIMD"), std::string::npos);
+  EXPECT_EQ(resume({id, "--simd", "ref"}).code, 0) << "makes no step";
+  EXPECT_EQ(resume({id}).err.find("SIMD"), std::string::npos) << "still that of the steps";
   const Finished other = resume({id, "--steps", "8", "--simd", "ref"});
   EXPECT_NE(other.err.find("; at ref it does not end with the same bytes"), std::string::npos) << other.err;
 }
@@ -165,12 +167,16 @@ TEST_F(Resuming, keeps_the_simd_level_or_says_so) {
 TEST_F(Resuming, a_checkpoint_that_is_not_there_names_those_that_are) {
   expect_line(resume({(run / "weights/step-5.gguf").string()}), 1,
               "step-5.gguf is not there; " + run.string() + " has checkpoints of these steps: 2, 4, 6");
+  expect_line(resume({"weights/step-5.gguf"}, run.string()), 1, id + " has checkpoints of these steps: 2, 4, 6");
 }
 
 TEST_F(Resuming, a_run_that_ended_before_its_first_step_is_told) {
   fs::create_directories(folder / "runs/never");
   write_file(folder / "runs/never/events.jsonl", "");
   expect_line(resume({"never"}), 1, "runs/never ended before its first step, and nothing of it was kept; begin anew");
+  fs::remove(folder / (run / "config.json").string());
+  fs::remove_all(folder / (run / "state").string());
+  expect_line(resume({id}), 1, "config.json: ");
 }
 
 TEST_F(Resuming, options_without_effect_are_refused) {
@@ -178,7 +184,10 @@ TEST_F(Resuming, options_without_effect_are_refused) {
   expect_line(resume({id, "--div-crit", "5"}), 2, "--div-crit compares with the validation loss");
   expect_line(resume({id, "--prompt", "a"}), 2, "--prompt needs --gen-every above 0");
   const Finished f = resume({(run / "state/step-6.gguf").string(), "--out", "other"});
-  EXPECT_NE(f.err.find("note: --out is for a new run; this one goes on where it is"), std::string::npos) << f.err;
+  const std::string note = "note: --out is for a new run; this one goes on where it is\n";
+  EXPECT_NE(f.err.find(note), std::string::npos) << f.err;
+  EXPECT_NE(resume({run.string(), "--out", "other"}).err.find(note), std::string::npos);
+  EXPECT_EQ(resume({id, "--out", "./runs/"}).err.find(note), std::string::npos) << "where it is looked for";
 }
 
 TEST_F(Resuming, a_flow_that_is_gone_is_written_again) {

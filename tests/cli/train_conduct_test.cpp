@@ -169,6 +169,8 @@ TEST_F(Conduct, an_empty_value_takes_no_other_word) {
     EXPECT_EQ(refused.code, 2);
     EXPECT_NE(refused.err.find(what), std::string::npos) << refused.err;
   }
+  EXPECT_EQ(toy(words({"--vocab", "byte", "--steps", "1", "--separator", "--seed="}), start).code, 0) << "a value";
+  EXPECT_EQ(toy({"train", "from-scratch", "--quiet=", "--help"}, start).code, 0);
 }
 
 TEST_F(Conduct, runs_of_other_vocabularies_are_not_judged) {
@@ -178,7 +180,7 @@ TEST_F(Conduct, runs_of_other_vocabularies_are_not_judged) {
   };
   const std::string bytes = trained("byte"), characters = trained("char"), again = trained("byte");
   const Finished f = toy({"runs", "compare", bytes, characters}, start);
-  EXPECT_NE(f.out.find("not to be compared, as the vocabularies differ"), std::string::npos) << f.out;
+  EXPECT_NE(f.out.find("Beware: the vocabularies differ, and with them what a token is"), std::string::npos) << f.out;
   const Json json = answer({"runs", "compare", bytes, again}, "", start);
   EXPECT_EQ(json["caution"], "");
   EXPECT_EQ(json["verdict"], "par");

@@ -95,6 +95,14 @@ TEST(Monitor, StopsAtItsThresholdAndNotBelow) {
   EXPECT_EQ(stopped(just_above(all.gaps[3]), 1e9).summary.end, RunSummary::End::completed);
 }
 
+TEST(Monitor, AGapIsSomethingForAnyLosses) {
+  EXPECT_EQ(divergence_gap(3, 2), 50);
+  EXPECT_EQ(divergence_gap(1, 2), -50);
+  EXPECT_EQ(divergence_gap(0, 0), 0);
+  for (const double validation : {double(NAN), double(INFINITY)}) EXPECT_EQ(divergence_gap(validation, 2), INFINITY);
+  EXPECT_EQ(divergence_gap(0.1, 0), INFINITY);
+}
+
 /// Nothing is learned from one letter, so that both losses are the same number.
 TEST(Monitor, NoGapIsAtAThresholdOfZero) {
   const Corpus corpus = Corpus::texts({std::string(3000, 'a')});

@@ -66,6 +66,30 @@ TEST(Compare, ElseByTheLastTrainingLosses) {
   EXPECT_EQ(c.losses.back().step, 20U);
 }
 
+TEST(Compare, SaysWhatMakesLossesPoorToCompare) {
+  const ScratchFolder folder;
+  const auto log = [&](const char* name, const Event& config, int vocabulary) {
+    std::filesystem::create_directories(folder / name);
+    Event start = run_start({}, name);
+    start["model"]["vocab"] = vocabulary;
+    start["config"] = config;
+    EventWriter(folder / name / "events.jsonl").write(start);
+    return RunLog::read(folder / name);
+  };
+  const auto config = [](const char* corpus, int seed, const char* kind) {
+    return Event{{"corpus", *corpus == 0 ? Event::array() : Event::array({corpus})},
+                 {"training", {{"seed", seed}}},
+                 {"vocabulary", {{"kind", kind}}}};
+  };
+  const RunLog base = log("a", config("x", 1, "byte"), 259), stories = log("b", config("", 1, "byte"), 259);
+  EXPECT_EQ(compare(base, log("c", config("x", 2, "byte"), 259)).caution, "");
+  EXPECT_EQ(compare(base, log("d", config("y", 1, "byte"), 259)).caution, "other texts are named");
+  EXPECT_EQ(compare(stories, log("e", config("", 2, "byte"), 259)).caution, "other texts are named");
+  EXPECT_EQ(compare(base, log("f", config("x", 1, "char"), 259)).caution, "other vocabularies are named");
+  EXPECT_EQ(compare(base, log("g", config("x", 1, "byte"), 300)).caution,
+            "the vocabularies differ, and with them what a token is");
+}
+
 TEST(Compare, WithoutASharedStepThereIsNoVerdictButPar) {
   const RunComparison c = compared({.losses = {}}, {});
   EXPECT_EQ(c.basis, "");

@@ -155,17 +155,18 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 /// The words, "--flag=" as the flag and an empty value: CLI11 takes the next word for its value.
 std::vector<std::string> with_empty_values(std::span<const Option> options, std::span<const std::string> words) {
   std::vector<std::string> parts;
-  const auto end = std::ranges::find(words, "--");
-  for (auto word = words.begin(); word != words.end(); ++word) {
-    const bool empty = word < end && word->starts_with("--") && word->ends_with('=');
-    const std::string name = word->substr(0, word->size() - (empty ? 1 : 0));
-    const auto option = std::ranges::find(options, name, &Option::name);
-    if (empty && option != options.end()) {
-      if (option->type == Type::flag) refuse("{}: takes no value, found ''", name);
-      parts.insert(parts.end(), {name, ""});
-    } else {
-      parts.push_back(*word);
-    }
+  bool is_value = false, flags_end = false;
+  for (const std::string& word : words) {
+    const bool empty = word.starts_with("--") && word.ends_with('=') && !is_value && !flags_end;
+    const std::string name = word.substr(0, word.size() - (empty ? 1 : 0));
+    const auto option = std::ranges::find_if(
+        options, [&](const Option& o) { return o.name == name || (!o.brief.empty() && o.brief == name); });
+    const bool known = option != options.end();
+    if (empty && known && option->type == Type::flag) refuse("{}: takes no value, found ''", name);
+    parts.push_back(empty && known ? name : word);
+    if (empty && known) parts.emplace_back();
+    flags_end = flags_end || (word == "--" && !is_value);
+    is_value = known && !empty && !is_value && !flags_end && option->type != Type::flag;
   }
   return parts;
 }
@@ -218,12 +219,16 @@ Arguments Arguments::parse(const Verb& verb, std::span<const std::string> words)
     arguments.values_ = {{"--help", {"true"}}};
     return arguments;
   };
-  const std::vector<std::string> parts = with_empty_values(options, words);
-  std::vector<std::string> reversed(parts.rbegin(), parts.rend());
+  const bool asks_help = std::ranges::any_of(words, [](const std::string& w) { return w == "--help" || w == "-h"; });
   try {
+    const std::vector<std::string> parts = with_empty_values(options, words);
+    std::vector<std::string> reversed(parts.rbegin(), parts.rend());
     app.parse(reversed);
+  } catch (const Error&) {
+    if (asks_help) return only_help();
+    throw;
   } catch (const CLI::ParseError& error) {
-    if (std::ranges::any_of(words, [](const std::string& w) { return w == "--help" || w == "-h"; })) return only_help();
+    if (asks_help) return only_help();
     if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) == nullptr) refuse("{}", in_quotes(error.what(), 200));
     const bool is_long = words.back().size() > 80;
     refuse("{}: expected a value after it", is_long ? in_quotes(words.back()) : words.back());

@@ -36,11 +36,16 @@ bool is_run(const fs::path& folder) {
          fs::exists(folder / "state", unknown);
 }
 
+bool lies_in(const fs::path& run, const fs::path& folder) {
+  return run.lexically_normal().parent_path() == (folder / "run").lexically_normal().parent_path();
+}
+
 /// Errors: a run that has nothing to go on with.
 Resumed with_configuration(Resumed resumed) {
   std::error_code unknown;  // reading it will say
   const fs::path& folder = resumed.folder;
   if (fs::exists(folder / config_file, unknown) || fs::exists(folder / "state", unknown)) return resumed;
+  if (fs::file_size(folder / log_file, unknown) > 0 || fs::exists(folder / "weights", unknown)) return resumed;
   if (is_being_written(folder / log_file)) fail("--resume: {} is being prepared by another program", shown(folder));
   fail("--resume: {} ended before its first step, and nothing of it was kept; begin anew", shown(folder));
 }
@@ -81,10 +86,13 @@ Resumed resumed_of(const Arguments& a) {
   std::error_code unknown;  // find_run says what is wrong with a path
   const fs::path whole = fs::absolute(named, unknown);
   if (unknown || !fs::is_regular_file(named, unknown)) {
-    const fs::path owner = named.parent_path().parent_path();
+    const fs::path relative = named.parent_path().parent_path(), absolute = whole.parent_path().parent_path();
+    const fs::path& owner = relative.empty() ? absolute : relative;
     if (checkpoint_step(named) && is_run(owner) && !fs::exists(named, unknown)) {
+      const auto steps = checkpoint_steps(owner);
+      if (steps.empty()) fail("--resume: {} is not there; {} has no checkpoint", shown(named), shown(owner));
       fail("--resume: {} is not there; {} has checkpoints of these steps: {}", shown(named), shown(owner),
-           fmt::join(checkpoint_steps(owner), ", "));
+           fmt::join(steps, ", "));
     }
     const fs::path folder = with_name(find_run(*a.text("--out"), named.string()));
     if (is_run(folder)) return with_configuration({folder});
@@ -117,12 +125,13 @@ CpuOptions resumed_cpu_options(const Arguments& a, const Resumed& resumed) {
 
 Run resume_run(const Arguments& a, const Resumed& resumed, CpuDevice& device, const Console& console) {
   const auto start = [&] {
-    if (!resumed.step) return resume_in(a, resumed.folder, device);
-    const std::int64_t newest = newest_checkpoint(resumed.folder).checkpoint.step;
-    if (*resumed.step != newest) return branch(a, resumed, newest, device, console);
+    if (resumed.step) {
+      const std::int64_t newest = newest_checkpoint(resumed.folder).checkpoint.step;
+      if (*resumed.step != newest) return branch(a, resumed, newest, device, console);
+    }
     Run run = resume_in(a, resumed.folder, device);
-    if (a.has("--out")) {
-      console.note("note: --out is for a new run; this one goes on where it is, as step {} is its newest", newest);
+    if (a.has("--out") && !lies_in(resumed.folder, *a.text("--out"))) {
+      console.note("note: --out is for a new run; this one goes on where it is");
     }
     return run;
   };

@@ -16,10 +16,9 @@ namespace toy {
 /// Documents, in memory-mapped files or in memory.
 class Corpus {
  public:
-  /// Every file that a pattern names (see files_named), in the order of the patterns, each once, however
-  /// it is spelled. A file is one
-  /// document, or several with `separator` between them (empty: none); a byte order mark at its beginning is no part of
-  /// the text.
+  /// Every file that a pattern names (see files_named), in the order of the patterns, each once, however it is spelled.
+  /// A file is one document, or several with `separator` between them (empty: none); a byte order mark at its beginning
+  /// is no part of the text.
   /// Errors: as files_named; a file that is not text (has NUL bytes; names the place); no text at all.
   static Corpus files(std::span<const std::string> patterns, std::string_view separator = {});
   /// Texts as they are.

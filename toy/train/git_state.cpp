@@ -1,6 +1,7 @@
 #include "toy/train/git_state.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <fstream>
 #include <string_view>
 
@@ -34,6 +35,9 @@ bool is_hash(std::string_view text) {
 
 /// "HASH NAME" in packed-refs.
 std::string packed(const fs::path& list, const std::string& name) {
+  constexpr std::uintmax_t most = 1 << 26;
+  std::error_code unknown;
+  if (!fs::is_regular_file(list, unknown) || fs::file_size(list, unknown) > most) return "";
   std::ifstream file(list);
   for (std::string line; std::getline(file, line);) {
     if (line.ends_with(' ' + name)) return line.substr(0, line.find(' '));

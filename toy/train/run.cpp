@@ -123,6 +123,7 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   const fs::path log_path = folder / log_file;
   RunConfig config = read_config(folder);
   const TrainingOptions begun_with = config.recipe.options;
+  const std::string begun_at = config.simd;
   if (change) change(config);
   config.options.check();
   config.recipe.options.check();
@@ -142,6 +143,7 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
         return kept.bytes;
       },
       calls);
+  if (restored.training->done()) config.simd = begun_at;  // no step will be made at another level
   Run run(folder, config, std::move(log), calls);
   run.progress_ = restored.checkpoint;
   run.training_ = std::move(restored.training);
@@ -176,8 +178,8 @@ void Run::note_validation() {
   const bool wanted = config_.options.eval_every > 0 && config_.recipe.options.validation_share > 0;
   if (!wanted || training_->validation_windows() > 0) return;
   const std::int64_t tokens = training_->tokens().size() - training_->split();
-  notes_.push_back(fmt::format("{} {} to validate are fewer than a context of {}: there is no validation", tokens,
-                               plural(tokens, "token"), training_->context()));
+  notes_.push_back(
+      fmt::format("{} {} to validate: it takes at least 2; there is no validation", tokens, plural(tokens, "token")));
 }
 
 /// Says in the log what it lacks, and in the checkpoint how long the log is now.
@@ -358,6 +360,11 @@ void Run::watch_step(std::int64_t step) {
   }
 }
 
+double divergence_gap(double validation, double training) {
+  if (!std::isfinite(validation)) return INFINITY;
+  return validation == training ? 0 : 100 * (validation - training) / training;
+}
+
 bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
   latest_validation_ = training_->validation_loss(config_.options.eval_windows);
   if (!latest_validation_) return true;
@@ -375,12 +382,12 @@ bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
                {"samples", training_->validation_windows(config_.options.eval_windows)},
                {"extra", {{"training_loss", training}}}});
   if (observer.evaluation) observer.evaluation(step, validation, training);
-  const double gap = 100 * (validation - training) / training;
+  const double gap = divergence_gap(validation, training);
   const auto& stop = config_.options.divergence_stop;
-  const bool stops = stop && !(gap < *stop);  // a loss that is not a number is beyond every limit
-  if (!(gap < config_.options.divergence_warning) || stops) {
+  const bool stops = stop && gap >= *stop;
+  if (gap >= config_.options.divergence_warning || stops) {
     const std::string text =
-        std::isfinite(gap)
+        std::isfinite(validation)
             ? fmt::format("step {}: the validation loss {:.4f} is {:.1f} % above the training loss {:.4f}", step,
                           validation, gap, training)
             : fmt::format("step {}: the validation loss is not finite", step);

@@ -68,6 +68,9 @@ struct RunObserver {
   std::function<void(std::int64_t step, const std::filesystem::path& weights)> saved{};
 };
 
+/// Per cent by which a validation loss is above a training loss: 0 of equal ones, infinite of one that is not finite.
+double divergence_gap(double validation, double training);
+
 /// How a run ended.
 struct RunSummary {
   enum class End { completed, interrupted, diverged, errored } end = End::completed;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <map>
 #include <set>
@@ -79,16 +80,17 @@ std::map<std::string, Losses> losses_of(const std::vector<EvalRecord>& evals) {
   return all;
 }
 
-/// What keeps the losses from being compared; empty: nothing that the logs know of.
-std::string caution(const std::vector<Difference>& differences) {
-  const auto differs = [&](std::string_view name) {
-    return std::ranges::any_of(
-        differences, [&](const Difference& d) { return d.name == name && !d.run.is_null() && !d.baseline.is_null(); });
+/// Why the losses may say little of each other; empty: no reason that the logs know of.
+std::string caution(const std::vector<Difference>& differences, bool stories) {
+  const auto differ = [&](std::initializer_list<std::string_view> names) {
+    return std::ranges::any_of(differences, [&](const Difference& d) {
+      return std::ranges::find(names, d.name) != names.end() && !d.run.is_null() && !d.baseline.is_null();
+    });
   };
-  if (differs("model.vocab") || differs("config.vocabulary.kind") || differs("config.vocabulary.merges")) {
-    return "the vocabularies differ, and with them what a token is";
-  }
-  return differs("config.corpus") || differs("config.separator") ? "the texts differ" : "";
+  if (differ({"model.vocab"})) return "the vocabularies differ, and with them what a token is";
+  if (differ({"config.vocabulary.kind", "config.vocabulary.merges"})) return "other vocabularies are named";
+  const bool others = differ({"config.corpus", "config.separator", "config.training.val_share"});
+  return others || (stories && differ({"config.training.seed"})) ? "other texts are named" : "";
 }
 
 /// `latest`: of the evaluation `eval`, which both have at the latest step.
@@ -147,7 +149,8 @@ RunComparison compare(const RunLog& run, const RunLog& baseline) {
     latest = pairs;
   }
   result.evaluations = spread(curve);
-  result.caution = caution(result.differences);
+  const auto of_stories = [](const RunLog& log) { return log.config().value("corpus", Event()) == Event::array(); };
+  result.caution = caution(result.differences, of_stories(run) && of_stories(baseline));
   judge(result, steps, latest, eval);
   result.speed_ratio =
       run.tokens_per_second().value_or(not_a_number) / baseline.tokens_per_second().value_or(not_a_number);

@@ -39,7 +39,8 @@ struct RunComparison {
   /// What the verdict rests on: the evaluation at the last step that both evaluated, or else the mean training loss of
   /// the last 10 steps that both have. Empty if they share no step; then the numbers below are NaN.
   std::string basis;
-  /// Why these losses say little of each other (other vocabularies, other texts); empty: nothing that the logs know of.
+  /// Why these losses may say little of each other (other vocabularies, other texts); empty: no reason that the logs
+  /// know of. The verdict is that of the numbers all the same.
   std::string caution;
   double run_loss = 0, baseline_loss = 0;
   double loss_delta = 0;  // run - baseline

@@ -34,6 +34,9 @@ class Writer {
   }
   template <class T>
   void later(const char* key, const T& value) {
+    if constexpr (std::is_same_v<T, std::string>) {
+      if (value.empty()) return;  // as in older files
+    }
     (*this)(key, value);
   }
   template <class T, class List>

@@ -68,7 +68,6 @@ void print_pairs(std::string_view title, const std::vector<LossPair>& pairs, con
 std::string verdict_text(const RunComparison& c, const Names& names) {
   std::string text =
       fmt::format("{}: {} and {}", one_line(c.basis), finite_text(c.run_loss), finite_text(c.baseline_loss));
-  if (!c.caution.empty()) return fmt::format("{}: not to be compared, as {}", text, c.caution);
   if (!std::isfinite(c.run_loss) && !std::isfinite(c.baseline_loss)) return text + ": neither run is ahead";
   constexpr double large = 1e4;
   if (c.ppl_ratio < large) text += fmt::format(", perplexity ratio {:.3f}", c.ppl_ratio);
@@ -94,6 +93,7 @@ void print_comparison(const RunLog& run, const RunLog& baseline, const RunCompar
   if (std::isfinite(c.speed_ratio)) console.print("Speed: {:.2f} times the tokens per second\n", c.speed_ratio);
   if (c.basis.empty()) return console.print("The runs share no step.\n");
   console.print("{}\n", verdict_text(c, names));
+  if (!c.caution.empty()) console.print("Beware: {}, so these losses may say little of each other.\n", c.caution);
 }
 
 void run(const Arguments& a, Console& console) {
@@ -129,12 +129,13 @@ JsonForm form() {
   form.fields.insert(
       form.fields.end(),
       {{"basis", "string", "what the numbers below compare; empty: the runs share no step"},
-       {"caution", "string", "why these losses say little of each other; empty: nothing known"},
+       {"caution", "string", "why the losses may say little of each other; empty: nothing known"},
        {"run_loss", "number or null", ""},
        {"baseline_loss", "number or null", ""},
        {"loss_delta", "number or null", "run - baseline"},
        {"ppl_ratio", "number or null", "e^loss_delta"},
-       {"verdict", "string", "of the run: ahead, par (within 1 % of perplexity, or nothing to compare) or behind"},
+       {"verdict", "string",
+        "of the run: ahead, par (within 1 % of perplexity, or nothing to compare) or behind, whatever caution says"},
        {"speed_ratio", "number or null", "tokens per second, run / baseline"}});
   return form;
 }

@@ -114,7 +114,10 @@ void answer_nothing(const Arguments& a, Console& console) {
                            {"tokens_per_second", 0.0},
                            {"weights", ""},
                            {"end", "interrupted"}}));
+  } else {
+    console.print("interrupted before the first step\n");
   }
+  console.flush();
   console.note("interrupted before the first step; nothing was written");
 }
 
@@ -213,19 +216,21 @@ std::vector<Field> answer_fields() {
 }  // namespace
 
 Verb train_from_scratch_verb() {
-  return {.name = "train from-scratch",
-          .summary = "train a new model on text",
-          .details =
-              "Makes RUN = runs/ARCH-DATE-NUMBER with the log of the run, its configuration and its checkpoints; "
-              "weights/step-N.gguf is a model for infer, eval, describe and other programs. The first Ctrl-C saves "
-              "and ends, the second ends at once; --resume goes on as if nothing had happened.",
-          .positionals = {},
-          .options = join({training_options(), own_options(), device_options()}),
-          .json = {{"", answer_fields()}, {"--dry-run", dry_run_fields()}},
-          .examples = {{{"toy train from-scratch --steps 300 --lr 3e-3", "a small model on the built-in stories"},
-                        {"toy train from-scratch --corpus 'books/*.txt' --warmup-steps 100 --cosine --arch gpt2",
-                         "on your own texts, with a schedule"}}},
-          .run = run};
+  return {
+      .name = "train from-scratch",
+      .summary = "train a new model on text",
+      .details =
+          "Makes RUN = runs/ARCH-DATE-NUMBER with the log of the run, its configuration and its checkpoints; "
+          "weights/step-N.gguf is a model for infer, eval, describe and other programs. The first Ctrl-C saves "
+          "and ends, the second ends at once; --resume goes on as if nothing had happened, with the threads and the "
+          "SIMD level of before unless others are given.",
+      .positionals = {},
+      .options = join({training_options(), own_options(), device_options()}),
+      .json = {{"", answer_fields()}, {"--dry-run", dry_run_fields()}},
+      .examples = {{{"toy train from-scratch --steps 300 --lr 3e-3", "a small model on the built-in stories"},
+                    {"toy train from-scratch --corpus 'books/*.txt' --warmup-steps 100 --cosine --arch gpt2",
+                     "on your own texts, with a schedule"}}},
+      .run = run};
 }
 
 }  // namespace toy::cli
