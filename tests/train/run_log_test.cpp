@@ -82,6 +82,13 @@ TEST(RunConfigText, WritesFloatsInTheirShortestForm) {
   }
 }
 
+TEST(RunConfigText, LeavesOutALevelThatIsNotKnown) {
+  RunConfig config;
+  EXPECT_FALSE(Event::parse(config_text(config)).contains("simd"));
+  config.simd = "v3";
+  EXPECT_EQ(parse_config(config_text(config), "t").simd, "v3");
+}
+
 TEST(RunConfigText, RefusesATemperatureThatIsNone) {
   for (const float value : {-1.0F, INFINITY, NAN}) {
     RunOptions options;
