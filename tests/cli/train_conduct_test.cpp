@@ -173,7 +173,7 @@ TEST_F(Conduct, an_empty_value_takes_no_other_word) {
   EXPECT_EQ(toy({"train", "from-scratch", "--quiet=", "--help"}, start).code, 0);
 }
 
-TEST_F(Conduct, runs_of_other_vocabularies_are_not_judged) {
+TEST_F(Conduct, runs_of_other_vocabularies_are_judged_with_a_warning) {
   const auto trained = [&](const std::string& vocabulary) {
     const Json json = answer(words({"--vocab", vocabulary, "--steps", "4", "--eval-every", "2"}), "", start);
     return std::string(fs::path(std::string(json["run"])).filename());

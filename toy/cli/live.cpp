@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "toy/cli/plot.h"
+#include "toy/text/bytes.h"
 
 namespace toy::cli {
 
@@ -19,10 +20,9 @@ std::string cut_lines(std::string_view lines, int width) {
   std::string cut;
   int column = 0;
   for (const char c : lines) {
-    const bool begins = (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
     if (c == '\n') {
       column = 0;
-    } else if (begins) {
+    } else if (!continues_character(c)) {
       ++column;
     }
     if (column <= width) cut += c;
