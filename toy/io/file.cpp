@@ -144,6 +144,11 @@ void write_atomically(const std::filesystem::path& path, const std::function<voi
   sync_folder_of(path, calls);
 }
 
+void write_atomically(const std::filesystem::path& path, std::string_view text, const FileCalls& calls) {
+  write_atomically(
+      path, [&](ByteSink& sink) { sink.text(text); }, calls);
+}
+
 bool is_temporary(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   return name.starts_with(".toy-") && name.ends_with(".tmp");

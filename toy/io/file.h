@@ -58,6 +58,8 @@ std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path);
 /// cannot be synced after the rename is the new file there, but may be lost in a crash.
 void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write,
                       const FileCalls& calls = {});
+/// The same with these bytes.
+void write_atomically(const std::filesystem::path& path, std::string_view text, const FileCalls& calls = {});
 /// True for the names of its temporary files, which a crash may leave.
 bool is_temporary(const std::filesystem::path& path);
 

@@ -48,8 +48,7 @@ void branch_run(const fs::path& origin, std::int64_t step, const fs::path& folde
   const KeptLog kept = is_taken(old_log) ? kept_log(old_log, c) : KeptLog{};
   if (kept.bytes > 0) {
     const std::string text = renamed_log(old_log, kept.bytes, run_name(folder));
-    write_atomically(
-        log, [&](ByteSink& sink) { sink.text(text); }, calls);
+    write_atomically(log, text, calls);
     EventWriter writer(log, text.size(), calls);
     if (!kept.damage.empty()) writer.write({{"kind", "note"}, {"step", step}, {"text", kept.damage}});
     writer.write({{"kind", "note"},

@@ -247,8 +247,7 @@ void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c
 }
 
 void save_sidecar(const fs::path& run, const Checkpoint& c, const FileCalls& calls) {
-  write_atomically(
-      run / sidecar_path(c.step), [&](ByteSink& sink) { sink.text(checkpoint_text(c)); }, calls);
+  write_atomically(run / sidecar_path(c.step), checkpoint_text(c), calls);
 }
 
 std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {

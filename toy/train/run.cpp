@@ -33,11 +33,6 @@ std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(
 
 constexpr const char* flow_file = "flow.json";
 
-void write_text(const fs::path& path, const std::string& text, const FileCalls& calls) {
-  write_atomically(
-      path, [&](ByteSink& sink) { sink.text(text); }, calls);
-}
-
 std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e6); }
 
 bool every(std::int64_t interval, std::int64_t step) { return interval > 0 && step % interval == 0; }
@@ -113,7 +108,7 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   run.progress_.tokens = hashed_file(folder, tokens_file);
   run.note_validation();
   run.write_flow();
-  write_text(folder / config_file, config_text(config), calls);
+  write_atomically(folder / config_file, config_text(config), calls);
   run.write_start();
   return run;
 }
@@ -166,12 +161,12 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   run.note_validation();
   std::error_code unknown;  // writing it will say
   if (!fs::exists(folder / flow_file, unknown)) run.write_flow();
-  write_text(folder / config_file, config_text(config), calls);
+  write_atomically(folder / config_file, config_text(config), calls);
   return run;
 }
 
 void Run::write_flow() {
-  write_text(folder_ / flow_file, flow_text(training_->metadata(), training_->context()), calls_);
+  write_atomically(folder_ / flow_file, flow_text(training_->metadata(), training_->context()), calls_);
 }
 
 void Run::note_validation() {
