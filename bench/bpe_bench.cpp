@@ -8,10 +8,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <malloc.h>
 #include <random>
 #include <string>
 #include <string_view>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 #include "toy/tensor/error.h"
@@ -25,7 +27,13 @@ double seconds() { return std::chrono::duration<double>(std::chrono::steady_cloc
 double peak_megabytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1e3;
+  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
+}
+
+double resident_megabytes() {
+  double size = 0, resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
 std::string make_corpus(const std::string& path, std::size_t bytes) {
@@ -67,15 +75,18 @@ void measure(const std::vector<std::string>& words) {
   if (path.empty()) toy::refuse("usage: bpe_bench FILE [--megabytes N] [--merges N] [--encode]");
 
   const std::string corpus = make_corpus(path, static_cast<std::size_t>(megabytes * 1e6));
-  const double memory_before = peak_megabytes();
+  malloc_trim(0);  // what making it took is not there for the training
+  const double memory_before = resident_megabytes();
   double begin = seconds();
   const toy::TrainedVocabulary trained = toy::train_bpe(corpus, options);
   double time = seconds() - begin;
+  const std::string_view text = corpus;
   fmt::print(
-      "train: {:.1f} MB, {} merges, {:.2f} s, {:.2f} MB/s; {:.2f} bytes a token; {:.1f} bytes of memory a byte\n",
+      "train: {:.1f} MB, {} merges, {:.2f} s, {:.2f} MB/s; {:.2f} bytes a token; {:.1f} MB of memory, {:.1f} "
+      "foreseen\n",
       megabytes, trained.merges, time, megabytes / time,
-      static_cast<double>(trained.bytes) / static_cast<double>(trained.tokens),
-      (peak_megabytes() - memory_before) / megabytes);
+      static_cast<double>(trained.bytes) / static_cast<double>(trained.tokens), peak_megabytes() - memory_before,
+      static_cast<double>(toy::bpe_bytes(std::span(&text, 1), options.merges)) / 1e6);
   if (!encode) return;
   const auto tokenizer = toy::Tokenizer::from_vocabulary(trained.vocabulary);
   begin = seconds();

@@ -297,7 +297,9 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
       {"--corpus", "letters.txt", "--d-model", "16", "--vocab-size", "100", "--val-share", "0.001"},
       {"--corpus", "signs.txt", "--d-model", "16", "--vocab-size", "300", "--val-share", "0.001"},
       {"--corpus", "many.txt", "--separator", "|", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
-      {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"}};
+      {"--corpus", "large.txt", "--d-model", "16", "--vocab-size", "200", "--val-share", "0.001"},
+      {"--corpus", "signs.txt", "--d-model", "16", "--vocab-size", "8000", "--val-share", "0.001"},
+      {"--corpus", "letters.txt", "--d-model", "16", "--vocab-size", "8000", "--val-share", "0.001"}};
   if (const char* reference = std::getenv("TOY_REFERENCE")) {
     for (const char* name : {"gpt-2", "llama-bpe"}) {
       shapes.push_back({"--corpus", "large.txt", "--d-model", "16", "--val-share", "0.001", "--vocab",

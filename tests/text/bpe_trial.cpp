@@ -47,7 +47,7 @@ void bpe_trial(std::span<const std::uint8_t> bytes) {
   options.min_pair_count = 1 + bytes[2] % 3;
   options.min_character_count = bytes[3] % 4;
   const TrainedVocabulary trained = train_bpe(text, options);
-  options.listed_places = 1 + bytes[0];
+  options.listed_places = 1 + bytes[0] * (1 + bytes[3] / 4);
   options.counted_pairs = 1 + bytes[2];
   const TrainedVocabulary again = train_bpe(text, options);
   require(again.vocabulary.tokens.size() == trained.vocabulary.tokens.size(), "rounds change the number of pieces");

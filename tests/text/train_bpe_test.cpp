@@ -176,7 +176,7 @@ TEST(TrainBpe, EqualsCountingEverythingAnew) {
       texts.push_back(test::random_text(random, alphabet, 60));
     BpeOptions options = wanting(static_cast<std::int32_t>(test::below(random, 25)));
     options.min_pair_count = static_cast<std::uint32_t>(1 + test::below(random, 3));
-    options.listed_places = test::below(random, 4) * test::below(random, 30);
+    options.listed_places = test::below(random, 4) * test::below(random, trial % 2 == 0 ? 30 : 300);
     options.counted_pairs = test::below(random, 4) * test::below(random, 10);
 
     std::vector<Parts> parts;
@@ -408,46 +408,21 @@ TEST(TrainBpe, ThereAndBackOnShakespeare) {
   expect_round_trips(character_vocabulary(text), text);
 }
 
-TEST(CharacterStream, DifferentNeighboursAreCounted) {
-  std::mt19937_64 random(3);
-  for (const std::size_t alphabet : {1, 40, 700, 3000, 20000}) {
-    std::string text;
-    std::set<std::pair<std::size_t, std::size_t>> pairs;
-    for (std::size_t i = 0, before = alphabet; i < 400000; ++i) {
-      const std::size_t now = test::below(random, alphabet);
-      append_utf8(text, static_cast<char32_t>(0x4E00 + now));
-      if (before < alphabet) pairs.emplace(before, now);
-      before = i % 1000 == 999 ? alphabet : now;
-      if (before == alphabet) text += '\xFF';
-    }
-    // In one text and in several, between which there are no neighbours.
-    std::vector<std::string_view> texts = {text};
-    for (const std::size_t part : {1, 4}) {
-      const auto expected = static_cast<double>(pairs.size());
-      EXPECT_NEAR(different_neighbours(texts), expected, expected / 50) << alphabet << " in " << part;
-      texts.clear();
-      for (std::size_t at = 0; at < text.size(); at += 100 * 3001) {
-        texts.push_back(std::string_view(text).substr(at, 100 * 3001));
-      }
-    }
-  }
-  EXPECT_EQ(different_neighbours({}), 0);
-  const std::vector<std::string_view> small = {"", std::string_view("\0a\0", 3), "\xFF\xFF", "b"};
-  EXPECT_NEAR(different_neighbours(small), 2, 0.01);
-}
-
-TEST(TrainBpe, MemoryIsForeseenForAnyNumberOfMerges) {
-  EXPECT_LT(bpe_bytes({}, 500), 2'000'000u);
+TEST(TrainBpe, MemoryIsForeseenByTheNumberOfCharacters) {
+  EXPECT_LT(bpe_bytes({}, 500), 500'000u);
+  std::string chinese;
   std::mt19937_64 random(4);
-  std::string text;
-  for (int i = 0; i < 200'000; ++i) append_utf8(text, static_cast<char32_t>(0x4E00 + test::below(random, 3000)));
-  const std::vector<std::string_view> texts = {text};
+  for (int i = 0; i < 600'000; ++i) append_utf8(chinese, static_cast<char32_t>(0x4E00 + test::below(random, 3000)));
+  const std::string same(600'000, 'a');
+  const std::vector<std::string_view> one = {chinese}, other = {same};
   std::uint64_t before = 0;
   for (const std::int64_t merges : {std::int64_t{-20000}, std::int64_t{0}, std::int64_t{500}, std::int64_t{1} << 20,
                                     std::numeric_limits<std::int64_t>::max()}) {
-    const std::uint64_t bytes = bpe_bytes(texts, merges);
+    const std::uint64_t bytes = bpe_bytes(one, merges);
+    EXPECT_EQ(bytes, bpe_bytes(other, merges));
     EXPECT_GE(bytes, before);
-    EXPECT_LT(bytes, 100 * text.size()) << merges;
+    EXPECT_GT(bytes, 5 * same.size());
+    EXPECT_LT(bytes, 10 * same.size()) << merges;
     before = bytes;
   }
 }

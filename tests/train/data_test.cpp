@@ -87,7 +87,7 @@ TEST(Tokens, CutsChangeTheIdsAndNotTheText) {
   const Corpus corpus = Corpus::texts({text, "hen"});
   FromScratch recipe;
   recipe.vocabulary.merges = 30;
-  const Tokenizer tokenizer = Tokenizer::from_vocabulary(recipe.make_vocabulary(corpus));
+  const Tokenizer tokenizer = Tokenizer::from_vocabulary(recipe.make_vocabulary(corpus).vocabulary);
   std::vector<std::vector<std::int32_t>> all;
   for (const EncodingOptions& options :
        {EncodingOptions{0, 1}, EncodingOptions{8, 1}, EncodingOptions{8, 1}, EncodingOptions{8, 2}}) {
@@ -112,6 +112,29 @@ TEST(Recipe, MergesOutOfRangeAreRefused) {
     EXPECT_EQ(test::error_of([&] { (void)recipe.make_vocabulary(Corpus::texts({"a hen"})); }),
               "vocab-size: expected 0 to 1048576 merges, found " + std::to_string(merges));
   }
+}
+
+TEST(Recipe, CutsNeedPieces) {
+  const Corpus corpus = Corpus::texts({"a hen"});
+  for (const auto& [kind, what] : {std::pair("byte", "bytes"), {"char", "characters"}}) {
+    FromScratch recipe;
+    recipe.vocabulary = {.kind = kind, .cuts = 1};
+    EXPECT_EQ(test::error_of([&] { (void)recipe.make_vocabulary(corpus); }),
+              std::string("cuts: they break pieces, and a vocabulary of ") + what + " has none");
+    recipe.vocabulary.cuts = 0;
+    EXPECT_EQ(recipe.make_vocabulary(corpus).end, TrainingEnd::complete);
+  }
+}
+
+TEST(Recipe, FewerPiecesThanWantedAreTold) {
+  FromScratch recipe;
+  recipe.vocabulary.merges = 1;
+  const Corpus corpus = Corpus::texts({"abab"});
+  EXPECT_EQ(recipe.make_vocabulary(corpus).end, TrainingEnd::complete);
+  recipe.vocabulary.merges = 5;  // "ab" alone stands there twice
+  const TrainedVocabulary made = recipe.make_vocabulary(corpus);
+  EXPECT_EQ(made.end, TrainingEnd::no_pairs_left);
+  EXPECT_THAT(few_pieces(made), HasSubstr("has 1 learned piece: no pair"));
 }
 
 TEST(Tokens, TargetsFollowTheirTokensAndStopAtDocuments) {
@@ -202,7 +225,7 @@ TEST(CorpusFiles, AByteOrderMarkIsNoText) {
   for (const char* kind : {"bpe", "char", "byte"}) {
     FromScratch recipe;
     recipe.vocabulary = {.kind = kind, .merges = 3};
-    const Vocabulary a = recipe.make_vocabulary(marked), b = recipe.make_vocabulary(plain);
+    const Vocabulary a = recipe.make_vocabulary(marked).vocabulary, b = recipe.make_vocabulary(plain).vocabulary;
     ASSERT_EQ(a.tokens.size(), b.tokens.size()) << kind;
     const auto bytes = encode_documents(Tokenizer::from_vocabulary(a), marked.documents());
     EXPECT_EQ(bytes, encode_documents(Tokenizer::from_vocabulary(b), plain.documents())) << kind;
@@ -220,6 +243,8 @@ TEST(CorpusFiles, WrongOnesAreNamed) {
   EXPECT_THAT(error("empty"), HasSubstr("no text in 1 file"));
   testing::write_bytes(scratch / "binary", std::string("ELF\0\1\2", 6));
   EXPECT_THAT(error("binary"), HasSubstr("is not a text: byte 3 is 0"));
+  EXPECT_EQ(test::error_of([] { (void)Corpus::files(std::vector<std::string>{"/dev/null"}); }),
+            "corpus: /dev/null is not a regular file");
   testing::write_bytes(scratch / "latin", "caf\xE9 au lait");
   const std::vector<std::string> patterns{(scratch / "latin").string()};
   const Corpus latin = Corpus::files(patterns);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/train/watch.h"
 
 #include "tests/io/scratch.h"
 #include "tests/train/tiny_training.h"
@@ -53,6 +54,25 @@ TEST(Watching, ChangesNoWeightAndNoMoment) {
       EXPECT_TRUE(other->state == bare.state) << arch;
     }
   }
+}
+
+TEST(Watching, HeadsAreMeasuredApart) {
+  const testing::ScratchFolder scratch;
+  CpuDevice device({.threads = 1});
+  const std::vector<float> rows = {3, 4, 0, 5, 0, 0, NAN, 12};  // two rows of two heads
+  const Tensor value = Tensor::of(device, {2, 4}, std::span<const float>(rows));
+  EventWriter log(scratch / "events.jsonl");
+  Sizes sizes;
+  sizes.H = 2;
+  sizes.K = 1;
+  for (const char* name : {"blk.1.attn.q", "blk.1.attn.k", "blk.1.h"}) log_tap(log, 1, name, value, sizes);
+  log.flush();
+  const std::vector<Event> events = read_events(scratch / "events.jsonl").events;
+  ASSERT_EQ(events.size(), 3U);
+  EXPECT_EQ(events[0].at("per_head_l2"), (Event{5.0, 13.0}));
+  EXPECT_EQ(events[1].at("per_head_l2").size(), 1U);
+  EXPECT_FALSE(events[2].contains("per_head_l2"));
+  for (const Event& e : events) EXPECT_TRUE(validate_event(e).empty());
 }
 
 }  // namespace

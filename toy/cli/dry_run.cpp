@@ -44,14 +44,16 @@ void dry_run(const Arguments& a, Console& console) {
   const FromScratch& recipe = config.recipe;
   const Corpus corpus = corpus_of(config, console);
   const std::stop_token stop = interrupt.token();
-  Vocabulary words;
+  TrainedVocabulary made;
   try {
-    words = recipe.make_vocabulary(corpus, [&](auto&&...) { return !stop.stop_requested(); });
+    made = recipe.make_vocabulary(corpus, [&](auto&&...) { return !stop.stop_requested(); });
   } catch (const Error&) {
     if (!stop.stop_requested()) throw;
     if (a.has("--json")) console.print(line_of(answer_of(nullptr, {})));
     return console.note("interrupted while the vocabulary was learned; nothing was written");
   }
+  if (made.end == TrainingEnd::no_pairs_left) console.note("note: {}", few_pieces(made));
+  const Vocabulary& words = made.vocabulary;
   const Metadata metadata = model_metadata(recipe.model.resolved(), words, recipe.name);
   const Tokenizer tokenizer = Tokenizer::from_vocabulary(words);
   const TrainingMemory memory =

@@ -1,8 +1,5 @@
 #include "toy/text/character_stream.h"
 
-#include <algorithm>
-#include <bit>
-#include <cmath>
 #include <limits>
 #include <utility>
 
@@ -94,27 +91,6 @@ CharacterStream read_characters(std::span<const std::string_view> texts, std::ui
     stream.symbols.push_back(CharacterStream::barrier);
   }
   return stream;
-}
-
-double different_neighbours(std::span<const std::string_view> texts) {
-  std::size_t characters = 0;
-  for (const std::string_view text : texts) characters += character_count(text);
-  constexpr std::size_t few = 1 << 16;
-  std::vector<bool> seen(std::bit_ceil(std::max(few, characters / 4)));
-  const int shift = 64 - std::countr_zero(seen.size());
-  for (const std::string_view text : texts) {
-    std::optional<char32_t> before;
-    for_each_character(text, [&](std::optional<char32_t> point, std::size_t) {
-      std::uint64_t hash =
-          (static_cast<std::uint64_t>(before.value_or(0)) << 32 | point.value_or(0)) * 0x9E3779B97F4A7C15;
-      hash = (hash ^ hash >> 32) * 0xBF58476D1CE4E5B9;
-      if (before && point) seen[hash >> shift] = true;
-      before = point;
-    });
-  }
-  const auto bits = static_cast<double>(seen.size());
-  const auto zeros = static_cast<double>(std::ranges::count(seen, false));
-  return bits * std::log(bits / std::max(zeros, 1.0));
 }
 
 }  // namespace toy

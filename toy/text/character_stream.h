@@ -32,9 +32,4 @@ CharacterStream read_characters(std::span<const std::string_view> texts, std::ui
 /// The same without the symbols, in little memory and for any number of them.
 CharacterStream read_alphabet(std::span<const std::string_view> texts, std::uint64_t min_count);
 
-/// How many different pairs of neighbouring characters the texts have, within about 2 %, in a bit of memory for four
-/// characters: pairs are hashed into bits, and the zeros that are left tell how many there were (linear counting, Whang
-/// et al. 1990, doi:10.1145/78922.78925).
-double different_neighbours(std::span<const std::string_view> texts);
-
 }  // namespace toy

@@ -1,8 +1,11 @@
 // Pairs of neighbouring symbols.
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <vector>
 
 namespace toy {
@@ -16,7 +19,19 @@ class PairTable {
     std::uint32_t count = 0;           // of the user: places in the corpus
   };
 
-  PairTable() : slots_(1024) {}
+  /// With room for so many pairs, at least.
+  explicit PairTable(std::size_t pairs = 0, std::pmr::memory_resource* memory = std::pmr::get_default_resource())
+      : slots_(slots_for(pairs), memory) {}
+
+  /// How many pairs fit into so many bytes.
+  static std::size_t room(std::size_t bytes) { return room_of(std::max(fewest, std::bit_floor(bytes / sizeof(Pair)))); }
+  /// Of a table with room for so many pairs.
+  static std::size_t bytes(std::size_t pairs) { return sizeof(Pair) * slots_for(pairs); }
+  static constexpr std::uint64_t most_parts = 1 << 16;
+  /// To which of some parts, a power of two, a pair belongs by its hash.
+  static std::uint64_t part(std::int32_t left, std::int32_t right, std::uint64_t parts) {
+    return hash(left, right) >> 48 & (parts - 1);
+  }
 
   /// Null if there is none. Valid until the next add.
   Pair* find(std::int32_t left, std::int32_t right) {
@@ -27,7 +42,7 @@ class PairTable {
   Pair& find_or_add(std::int32_t left, std::int32_t right) {
     std::size_t at = locate(left, right);
     if (slots_[at].left == 0) {
-      if (used_ == room()) {
+      if (used_ == room_of(slots_.size())) {
         grow();
         at = locate(left, right);
       }
@@ -39,13 +54,10 @@ class PairTable {
   }
 
   std::size_t size() const { return used_; }
-  /// Pairs that it holds before it takes more memory.
-  std::size_t room() const { return slots_.size() / 8 * 5; }
-  /// Makes sure of room for a quarter more.
-  void make_room() {
-    if (2 * used_ > slots_.size()) grow();
+  void clear() {
+    std::ranges::fill(slots_, Pair{});
+    used_ = 0;
   }
-
   /// f(pair) for each, in no order.
   template <class F>
   void each(F&& f) {
@@ -55,23 +67,34 @@ class PairTable {
   }
 
  private:
+  static constexpr std::size_t fewest = 256;  // slots
+
+  static std::size_t room_of(std::size_t slots) { return slots / 8 * 5; }
+  static std::size_t slots_for(std::size_t pairs) {
+    std::size_t slots = fewest;
+    while (room_of(slots) < pairs) slots *= 2;
+    return slots;
+  }
+  static std::uint64_t hash(std::int32_t left, std::int32_t right) {
+    const std::uint64_t key = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
+    return key * 0x9E3779B97F4A7C15;
+  }
   std::size_t locate(std::int32_t left, std::int32_t right) const {
     const std::size_t mask = slots_.size() - 1;
-    const std::uint64_t key = static_cast<std::uint64_t>(left) << 32 | static_cast<std::uint32_t>(right);
-    const std::uint64_t hash = key * 0x9E3779B97F4A7C15;
-    std::size_t at = (hash ^ hash >> 32) & mask;
+    const std::uint64_t mixed = hash(left, right);
+    std::size_t at = (mixed ^ mixed >> 32) & mask;
     while (slots_[at].left != 0 && (slots_[at].left != left || slots_[at].right != right)) at = (at + 1) & mask;
     return at;
   }
   void grow() {
-    std::vector<Pair> old(2 * slots_.size());
+    std::pmr::vector<Pair> old(2 * slots_.size(), slots_.get_allocator());
     old.swap(slots_);
     for (const Pair& slot : old) {
       if (slot.left != 0) slots_[locate(slot.left, slot.right)] = slot;
     }
   }
 
-  std::vector<Pair> slots_;  // a power of two of them
+  std::pmr::vector<Pair> slots_;  // a power of two of them
   std::size_t used_ = 0;
 };
 

@@ -1,7 +1,9 @@
 #include "toy/text/train_bpe.h"
 
 #include <algorithm>
-#include <bit>
+#include <cstddef>
+#include <memory_resource>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -64,15 +66,17 @@ void add_piece(Vocabulary& v, std::string_view piece, float score) {
 /// Neighbours that may become a piece.
 struct Candidate {
   std::int32_t left, right;
-  std::vector<Place> places;  // all of them, ascending, and some that are no more
+  std::uint32_t count;  // when it was listed: so many places, ascending, of which some are no more
+  std::uint32_t first;  // where they begin
+  bool listed;
 };
-/// What a candidate takes beside its places, in places: itself, its entry of the heap, what an allocation costs.
-constexpr std::size_t candidate_places = 16;
 
-/// Training proceeds in rounds. A round counts all pairs, and lists the places of those that are at least as frequent
-/// as its threshold; it lasts until the most frequent pair is rarer. Lists are never searched: a place that is no
-/// longer right is noticed when its turn comes, and a count that is no longer right when it comes to the top of the
-/// heap.
+/// Training proceeds in rounds. A round counts all pairs and lists the places of the best, as many as fit into memory
+/// of a fixed size; it lasts until these are used up, or until the lists of new pairs fit no more. Pairs that have no
+/// list are not counted on: they cannot become more frequent within the round. Lists are never searched: a place that
+/// is no longer right is noticed when its turn comes, and a count that is no longer right when it comes to the top of
+/// the heap. A pair so frequent that its list would take a large part of the memory has none; the whole corpus is read
+/// when it is merged.
 ///
 /// Pairs are told apart by their symbols, as no two that stand in the corpus spell the same: text between two borders
 /// of symbols was joined as if it stood alone, because a merge across a border removes it. (Where a symbol is joined
@@ -81,11 +85,33 @@ constexpr std::size_t candidate_places = 16;
 class BpeTrainer {
  public:
   BpeTrainer(CharacterStream stream, const BpeOptions& options)
-      : options_(options), slots_(std::move(stream.symbols)), reserved_(byte_vocabulary().tokens) {
+      : options_(options),
+        slots_(std::move(stream.symbols)),
+        reserved_(byte_vocabulary().tokens),
+        room_(options.listed_places > 0 ? options.listed_places : default_room(slots_.size())),
+        memory_(sizeof(Place) * room_),
+        resource_(memory_.data(), memory_.size()),
+        places_(&resource_),
+        most_candidates_(candidate_room(room_)),
+        pairs_(most_candidates_) {
+    candidates_.reserve(most_candidates_ + 1);
+    heap_.reserve(most_candidates_);
     pieces_.intern("");  // the barrier
     for (const std::string& character : stream.characters) pieces_.intern(character);
     first_merge_ = pieces_.size();
     tokens_ = stream.character_tokens + stream.byte_tokens;
+  }
+
+  /// Places for all lists, for so many symbols.
+  static std::size_t default_room(std::size_t symbols) {
+    constexpr std::size_t few = 1 << 16;
+    return std::max(few, symbols / 4);
+  }
+  /// Bytes for so many symbols, beside pieces.
+  static std::size_t bytes(std::size_t symbols) {
+    const std::size_t room = default_room(symbols), candidates = candidate_room(room);
+    return sizeof(std::int32_t) * symbols + sizeof(Place) * room + PairTable::bytes(candidates) +
+           candidates * (sizeof(Candidate) + sizeof(HeapEntry));
   }
 
   TrainingEnd run() {
@@ -94,7 +120,7 @@ class BpeTrainer {
       if (options_.progress && !options_.progress({merges(), options_.merges, tokens_})) return TrainingEnd::cancelled;
       if (const auto best = most_frequent()) {
         merge(*best);
-      } else if (threshold_ > options_.min_pair_count || is_full()) {
+      } else if (last_ || full_) {
         begin_round();
       } else {
         return TrainingEnd::no_pairs_left;
@@ -118,25 +144,45 @@ class BpeTrainer {
     std::uint32_t count;
     std::int32_t candidate;
   };
+  /// What pairs are ordered by: their count, then their spelling.
+  struct Rank {
+    std::uint32_t count;
+    std::int32_t left, right;
+  };
+  static std::size_t candidate_room(std::size_t room) { return std::max<std::size_t>(8, room / 64); }
   void begin_round();
-  void choose_threshold();
+  void free_memory();
+  bool choose_candidates(std::uint64_t parts);
+  void consider(const Pair& pair);
+  void list_candidates();
   std::optional<std::int32_t> most_frequent();
   void merge(std::int32_t candidate);
-  void join(Place left, Place right, std::int32_t symbol);
-  void add_pair(Place left, Place right);
-  void remove_pair(std::int32_t left, std::int32_t right);
-  void settle(std::size_t first);
+  void join(Place left, Place right, std::int32_t symbol, PairTable& made);
+  void add_pair(Place left, Place right, PairTable& made);
+  bool keep_frequent(PairTable& made);
+  void list_places(const Candidate& merged, std::int32_t symbol, PairTable& made);
+  void drop(Candidate& candidate);
+  void drop_lists();
+  template <class F>
+  void each_place(const Candidate& candidate, const F& f) const;
   void push(HeapEntry entry);
-  /// Whether the lists or the table have grown so long that counting anew makes them shorter.
-  bool is_full() const { return listed_ > most_listed_ || pairs_.size() > most_pairs_; }
+
+  static Rank rank(const Candidate& c) { return {c.count, c.left, c.right}; }
+  /// The rank of an entry, whose count may be older than its candidate's.
+  Rank rank(const HeapEntry& entry) const {
+    return {entry.count, candidates_[entry.candidate].left, candidates_[entry.candidate].right};
+  }
+  bool is_listed(std::uint32_t count) const { return count <= room_ / 8; }
+  std::size_t places_of(std::uint32_t count) const { return is_listed(count) ? count : 0; }
+  /// Whether no pair that has no list in this round can come before this one.
+  bool is_due(const Rank& pair) const {
+    return pair.count >= options_.min_pair_count && (!last_ || !comes_later(pair, *last_));
+  }
   std::string spelling(std::int32_t left, std::int32_t right) const {
     return std::string(pieces_[left]).append(pieces_[right]);
   }
-  bool may_join(const Pair& pair) const {
-    return pair.count >= threshold_ && !leads_to_reserved(pair.left, pair.right);
-  }
   bool leads_to_reserved(std::int32_t left, std::int32_t right) const;
-  bool comes_later(const HeapEntry& a, const HeapEntry& b) const;
+  bool comes_later(const Rank& a, const Rank& b) const;
 
   const BpeOptions& options_;
   SymbolSlots slots_;
@@ -145,77 +191,119 @@ class BpeTrainer {
   std::uint64_t tokens_;
   StringTable reserved_;
 
-  PairTable pairs_;
+  const std::size_t room_;         // places of all lists
+  std::vector<std::byte> memory_;  // for counting, then for places
+  std::pmr::monotonic_buffer_resource resource_;
+  std::pmr::vector<Place> places_;  // list after list
+  std::size_t listed_ = 0;          // of these, in use
+  std::size_t dropped_ = 0;         // of these, in lists that are no more
+  bool full_ = false;               // a frequent pair did not fit
+  std::uint64_t parts_ = 1;         // in which pairs were counted
+
+  const std::size_t most_candidates_;
+  PairTable pairs_;  // candidates of this round, of which some are no more
   std::vector<Candidate> candidates_;
   std::vector<HeapEntry> heap_;
-  std::uint32_t threshold_ = 0;
-  std::size_t listed_ = 0, most_listed_ = 0;
-  std::size_t most_pairs_ = 0;  // in the table, of which some are no more
+  std::optional<Rank> last_;  // of the candidates that this round began with, if there were more pairs
 };
 
 void BpeTrainer::begin_round() {
   slots_.compact();
-  candidates_.clear();
   heap_.clear();
-  pairs_ = {};
-  for (Place at = 0; at + 1 < slots_.size(); ++at) {
-    if (slots_[at] == barrier || slots_[at + 1] == barrier) continue;
-    ++pairs_.find_or_add(slots_[at], slots_[at + 1]).count;
+  pairs_.clear();
+  while (!choose_candidates(parts_)) parts_ *= 2;
+  free_memory();
+  list_candidates();
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    heap_.push_back({candidates_[i].count, static_cast<std::int32_t>(i)});
   }
-  pairs_.make_room();
-  most_pairs_ = options_.counted_pairs > 0 ? std::max(pairs_.size(), options_.counted_pairs)
-                                           : std::max(2 * pairs_.room(), slots_.size() / 32);
-  choose_threshold();
-  pairs_.each([&](Pair& pair) {
-    if (!may_join(pair)) return;
-    pair.candidate = static_cast<std::int32_t>(candidates_.size());
-    candidates_.push_back({pair.left, pair.right, {}});
-    candidates_.back().places.reserve(pair.count);
-    heap_.push_back({pair.count, pair.candidate});
-  });
-  std::ranges::make_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(a, b); });
-  for (Place at = 0; at + 1 < slots_.size() && !heap_.empty(); ++at) {
-    if (slots_[at] == barrier || slots_[at + 1] == barrier) continue;
-    const std::int32_t candidate = pairs_.find(slots_[at], slots_[at + 1])->candidate;
-    if (candidate >= 0) candidates_[candidate].places.push_back(at);
+  std::ranges::make_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(rank(a), rank(b)); });
+}
+
+/// Makes the memory free for another use.
+void BpeTrainer::free_memory() {
+  std::pmr::vector<Place>(&resource_).swap(places_);
+  resource_.release();
+}
+
+/// Counts all pairs, in parts by their hash, and makes candidates of the best that fit into three quarters of the
+/// memory. False: there are more pairs in a part than are counted at a time.
+bool BpeTrainer::choose_candidates(std::uint64_t parts) {
+  candidates_.clear();
+  last_.reset();
+  full_ = false;
+  listed_ = dropped_ = 0;
+  const std::size_t most = options_.counted_pairs > 0 ? options_.counted_pairs : PairTable::room(2 * room_);
+  for (std::uint64_t part = 0; part < parts; ++part) {
+    free_memory();
+    PairTable counts(0, &resource_);
+    for (Place at = 0; at + 1 < slots_.size(); ++at) {
+      const std::int32_t left = slots_[at], right = slots_[at + 1];
+      if (left == barrier || right == barrier || PairTable::part(left, right, parts) != part) continue;
+      Pair* pair = counts.find(left, right);
+      if (pair == nullptr) {
+        if (counts.size() >= most && parts < PairTable::most_parts) return false;
+        pair = &counts.find_or_add(left, right);
+      }
+      ++pair->count;
+    }
+    counts.each([this](const Pair& pair) { consider(pair); });
+  }
+  return true;
+}
+
+/// Makes a pair a candidate, and takes it from the last ones if they are too many. Candidates are a heap, the last one
+/// at the top.
+void BpeTrainer::consider(const Pair& pair) {
+  const Candidate candidate{pair.left, pair.right, pair.count, 0, is_listed(pair.count)};
+  if (!is_due(rank(candidate)) || leads_to_reserved(pair.left, pair.right)) return;
+  const auto before = [this](const auto& a, const auto& b) { return comes_later(rank(b), rank(a)); };
+  candidates_.push_back(candidate);
+  std::ranges::push_heap(candidates_, before);
+  listed_ += places_of(pair.count);
+  while ((listed_ > room_ / 4 * 3 || candidates_.size() > most_candidates_ / 4 * 3) && candidates_.size() > 1) {
+    listed_ -= places_of(candidates_.front().count);
+    std::ranges::pop_heap(candidates_, before);
+    candidates_.pop_back();
+    last_ = rank(candidates_.front());
   }
 }
 
-/// The lowest count such that the pairs at least as frequent fit into the lists; those of the highest count always do.
-void BpeTrainer::choose_threshold() {
-  std::vector<std::uint32_t> counts;
-  threshold_ = options_.min_pair_count;
-  pairs_.each([&](const Pair& pair) {
-    if (may_join(pair)) counts.push_back(pair.count);
-  });
-  std::ranges::sort(counts, std::greater());
-  constexpr std::size_t few = 1 << 16;
-  const std::size_t room = options_.listed_places > 0 ? options_.listed_places : std::max(few, slots_.size() / 2);
+/// Lists the places of the candidates.
+void BpeTrainer::list_candidates() {
   listed_ = 0;
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    const std::size_t more = counts[i] + candidate_places;
-    if (listed_ + more > room && i > 0 && counts[i] < counts[0]) {
-      threshold_ = counts[i] + 1;
-      break;
-    }
-    listed_ += more;
+  for (std::size_t i = 0; i < candidates_.size(); ++i) {
+    Candidate& c = candidates_[i];
+    Pair& pair = pairs_.find_or_add(c.left, c.right);
+    pair.candidate = static_cast<std::int32_t>(i);
+    pair.count = c.count;
+    c.first = static_cast<std::uint32_t>(listed_);
+    if (c.listed) listed_ += c.count;
   }
-  most_listed_ = listed_ + room;
+  places_.resize(room_);
+  if (listed_ == 0) return;
+  for (Place at = 0; at + 1 < slots_.size(); ++at) {
+    if (slots_[at] == barrier || slots_[at + 1] == barrier) continue;
+    const Pair* pair = pairs_.find(slots_[at], slots_[at + 1]);
+    if (pair == nullptr) continue;
+    Candidate& c = candidates_[pair->candidate];
+    if (c.listed) places_[c.first++] = at;
+  }
+  for (Candidate& c : candidates_) c.first -= c.listed ? c.count : 0;
 }
 
 /// The candidate to become a piece; nothing at the end of the round.
 std::optional<std::int32_t> BpeTrainer::most_frequent() {
-  const auto later = [this](const auto& a, const auto& b) { return comes_later(a, b); };
-  while (!heap_.empty() && !is_full()) {
+  while (!heap_.empty() && !full_) {
     const HeapEntry top = heap_.front();
-    std::ranges::pop_heap(heap_, later);
+    std::ranges::pop_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(rank(a), rank(b)); });
     heap_.pop_back();
     Candidate& candidate = candidates_[top.candidate];
     const std::uint32_t count = pairs_.find(candidate.left, candidate.right)->count;
     if (count < top.count) {
       push({count, top.candidate});
     } else if (leads_to_reserved(candidate.left, candidate.right)) {
-      candidate.places = {};
+      drop(candidate);
     } else {
       return top.candidate;
     }
@@ -223,22 +311,59 @@ std::optional<std::int32_t> BpeTrainer::most_frequent() {
   return std::nullopt;
 }
 
-void BpeTrainer::merge(std::int32_t candidate) {
-  const Candidate merged = std::move(candidates_[candidate]);
-  const std::int32_t symbol = pieces_.intern(spelling(merged.left, merged.right));
-  const std::size_t first = candidates_.size();
-  constexpr std::size_t ahead = 16;
-  for (std::size_t i = 0; i < merged.places.size(); ++i) {
-    if (i + ahead < merged.places.size()) slots_.prefetch(merged.places[i + ahead]);
-    const Place left = merged.places[i];
-    if (slots_[left] != merged.left) continue;
-    const Place right = slots_.next(left);
-    if (slots_[right] == merged.right) join(left, right, symbol);
+/// f(place) for each place where the candidate stood when it was listed, and others, ascending.
+template <class F>
+void BpeTrainer::each_place(const Candidate& candidate, const F& f) const {
+  if (!candidate.listed) {
+    for (Place at = 0; at < slots_.size(); ++at) f(at);
+    return;
   }
-  settle(first);
+  constexpr std::size_t ahead = 16;
+  const std::span<const Place> places = std::span(places_).subspan(candidate.first, candidate.count);
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    if (i + ahead < places.size()) slots_.prefetch(places[i + ahead]);
+    f(places[i]);
+  }
 }
 
-void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
+void BpeTrainer::merge(std::int32_t candidate) {
+  // As many new places as there can be.
+  if (listed_ + 2 * std::size_t{candidates_[candidate].count} > room_ && dropped_ > room_ / 16) drop_lists();
+  const Candidate merged = candidates_[candidate];
+  const std::int32_t symbol = pieces_.intern(spelling(merged.left, merged.right));
+  PairTable made;  // pairs of the new symbol
+  each_place(merged, [&](Place left) {
+    if (slots_[left] != merged.left) return;
+    const Place right = slots_.next(left);
+    if (slots_[right] == merged.right) join(left, right, symbol, made);
+  });
+  if (keep_frequent(made)) list_places(merged, symbol, made);
+  drop(candidates_[candidate]);
+}
+
+/// Gives up a list.
+void BpeTrainer::drop(Candidate& candidate) {
+  if (!candidate.listed) return;
+  candidate.listed = false;
+  dropped_ += candidate.count;
+}
+
+/// Closes the gaps that lists have left.
+void BpeTrainer::drop_lists() {
+  dropped_ = listed_ = 0;
+  for (Candidate& c : candidates_) {
+    if (!c.listed) continue;
+    std::copy_n(places_.begin() + c.first, c.count, places_.begin() + static_cast<std::ptrdiff_t>(listed_));
+    c.first = static_cast<std::uint32_t>(listed_);
+    listed_ += c.count;
+  }
+}
+
+void BpeTrainer::join(Place left, Place right, std::int32_t symbol, PairTable& made) {
+  const auto remove_pair = [&](std::int32_t a, std::int32_t b) {
+    PairTable& table = a == symbol || b == symbol ? made : pairs_;
+    if (Pair* pair = table.find(a, b)) --pair->count;
+  };
   const Place before = slots_.previous(left);
   const Place after = slots_.next(right);
   remove_pair(slots_[before], slots_[left]);
@@ -246,47 +371,59 @@ void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
   remove_pair(slots_[right], slots_[after]);
   slots_.join(left, right, symbol);
   --tokens_;
-  add_pair(before, left);
-  add_pair(left, after);
+  add_pair(before, left, made);
+  add_pair(left, after, made);
 }
 
-/// Counts and lists a pair, one of which is the symbol that this merge makes.
-void BpeTrainer::add_pair(Place left, Place right) {
+void BpeTrainer::add_pair(Place left, Place right, PairTable& made) {
   if (slots_[left] == barrier || slots_[right] == barrier) return;
-  Pair& pair = pairs_.find_or_add(slots_[left], slots_[right]);
-  if (pair.candidate < 0) {
+  ++made.find_or_add(slots_[left], slots_[right]).count;
+}
+
+/// At the end of a merge: of its new pairs, those that are frequent become candidates. Whether one needs a list.
+bool BpeTrainer::keep_frequent(PairTable& made) {
+  bool lists = false;
+  made.each([&](Pair& pair) {
+    if (!is_due({pair.count, pair.left, pair.right})) return;
+    const std::size_t places = places_of(pair.count);
+    full_ = full_ || listed_ + places > room_ || candidates_.size() == most_candidates_;
+    if (full_) return;
     pair.candidate = static_cast<std::int32_t>(candidates_.size());
-    candidates_.push_back({pair.left, pair.right, {}});
-  }
-  ++pair.count;
-  candidates_[pair.candidate].places.push_back(left);
-}
-
-void BpeTrainer::remove_pair(std::int32_t left, std::int32_t right) {
-  if (left != barrier && right != barrier) --pairs_.find(left, right)->count;
-}
-
-/// At the end of a merge: of its new pairs, which begin at `first`, only those that are frequent remain candidates.
-void BpeTrainer::settle(std::size_t first) {
-  std::size_t kept = first;
-  for (std::size_t i = first; i < candidates_.size(); ++i) {
-    Pair& pair = *pairs_.find(candidates_[i].left, candidates_[i].right);
-    pair.candidate = -1;
-    if (pair.count < threshold_) continue;
-    pair.candidate = static_cast<std::int32_t>(kept);
-    listed_ += candidates_[i].places.size() + candidate_places;
-    candidates_[i].places.shrink_to_fit();
-    if (kept < i) candidates_[kept] = std::move(candidates_[i]);
+    candidates_.push_back(
+        {pair.left, pair.right, pair.count, static_cast<std::uint32_t>(listed_), is_listed(pair.count)});
+    listed_ += places;
+    lists = lists || places > 0;
+    pairs_.find_or_add(pair.left, pair.right) = pair;
     push({pair.count, pair.candidate});
-    ++kept;
-  }
-  candidates_.resize(kept);
+  });
+  return lists && !full_;
 }
 
+/// Lists the places of the candidates among the pairs that a merge made.
+void BpeTrainer::list_places(const Candidate& merged, std::int32_t symbol, PairTable& made) {
+  const auto list = [&](Place left, Place right) {
+    if (slots_[left] == barrier || slots_[right] == barrier) return;
+    const std::int32_t candidate = made.find(slots_[left], slots_[right])->candidate;
+    if (candidate >= 0 && candidates_[candidate].listed) places_[candidates_[candidate].first++] = left;
+  };
+  each_place(merged, [&](Place at) {
+    if (slots_[at] != symbol) return;
+    list(slots_.previous(at), at);
+    const Place after = slots_.next(at);
+    if (slots_[after] != symbol) list(at, after);  // else it is before another
+  });
+  made.each([&](const Pair& pair) {
+    if (pair.candidate < 0) return;
+    Candidate& c = candidates_[pair.candidate];
+    if (c.listed) c.first -= c.count;
+  });
+}
+
+/// Into the heap, or out of the round if the pair has become so rare that its turn does not come in it.
 void BpeTrainer::push(HeapEntry entry) {
-  if (entry.count < threshold_) return;
+  if (!is_due(rank(entry))) return drop(candidates_[entry.candidate]);
   heap_.push_back(entry);
-  std::ranges::push_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(a, b); });
+  std::ranges::push_heap(heap_, [this](const auto& a, const auto& b) { return comes_later(rank(a), rank(b)); });
 }
 
 /// Whether what the pair spells, alone or with one piece or character, spells a token that no text may become.
@@ -308,12 +445,11 @@ bool BpeTrainer::leads_to_reserved(std::int32_t left, std::int32_t right) const 
 }
 
 /// Rarer, or longer, or bytewise larger.
-bool BpeTrainer::comes_later(const HeapEntry& a, const HeapEntry& b) const {
+bool BpeTrainer::comes_later(const Rank& a, const Rank& b) const {
   if (a.count != b.count) return a.count < b.count;
-  const Candidate &x = candidates_[a.candidate], &y = candidates_[b.candidate];
-  const std::size_t s = pieces_[x.left].size() + pieces_[x.right].size();
-  const std::size_t t = pieces_[y.left].size() + pieces_[y.right].size();
-  return s != t ? s > t : spelling(x.left, x.right) > spelling(y.left, y.right);
+  const std::size_t s = pieces_[a.left].size() + pieces_[a.right].size();
+  const std::size_t t = pieces_[b.left].size() + pieces_[b.right].size();
+  return s != t ? s > t : spelling(a.left, a.right) > spelling(b.left, b.right);
 }
 
 /// The vocabulary of bytes, and what is known of the texts.
@@ -350,17 +486,11 @@ TrainedVocabulary train_bpe(std::string_view text, const BpeOptions& options) {
 }
 
 std::uint64_t bpe_bytes(std::span<const std::string_view> texts, std::int64_t merges) {
-  double characters = 0;
-  for (const std::string_view text : texts) characters += static_cast<double>(character_count(text));
-  // Pieces bring new pairs: so many for each, where there are few, or a part of what there is.
-  const auto pieces = static_cast<double>(std::clamp<std::int64_t>(merges, 0, 1 << 24));
-  const double different = different_neighbours(texts);
-  const double pairs =
-      std::max(std::min((1 + pieces / 16000) * different, characters), std::min(60 * pieces, characters / 32));
-  const double table =
-      sizeof(PairTable::Pair) * static_cast<double>(std::bit_ceil(static_cast<std::size_t>(2 * pairs)));
-  // The symbols; then, while the table is doubled, its old half, or the places that are listed later.
-  return static_cast<std::uint64_t>(4 * characters + table + std::max(table / 2, 1.8 * characters));
+  std::size_t symbols = 1 + texts.size();
+  for (const std::string_view text : texts) symbols += character_count(text);
+  constexpr std::size_t piece = 64;  // bytes, with its spelling
+  const auto pieces = static_cast<std::size_t>(std::clamp<std::int64_t>(merges, 0, 1 << 24));
+  return BpeTrainer::bytes(symbols) + piece * std::min(pieces, symbols / 16);
 }
 
 TrainedVocabulary character_vocabulary(std::span<const std::string_view> texts, std::uint64_t min_character_count) {

@@ -45,7 +45,10 @@ bool Corpus::add_file(const std::filesystem::path& path, std::string_view separa
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   paths_.push_back(path);
   std::error_code unknown;
-  if (std::filesystem::is_regular_file(path, unknown) && std::filesystem::file_size(path, unknown) == 0) return false;
+  const std::filesystem::file_type type = std::filesystem::status(path, unknown).type();
+  const bool there = type != std::filesystem::file_type::none && type != std::filesystem::file_type::not_found;
+  if (there && type != std::filesystem::file_type::regular) refuse("corpus: {} is not a regular file", shown(path));
+  if (there && std::filesystem::file_size(path, unknown) == 0) return false;
   maps_.push_back(map_file(path));
   const auto bytes = maps_.back()->bytes();
   std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());

@@ -1,8 +1,10 @@
 #include "toy/train/recipe.h"
 
+#include <fmt/format.h>
+
 #include "toy/io/gguf.h"
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
-#include "toy/text/train_bpe.h"
 #include "toy/train/estimate.h"
 
 namespace toy {
@@ -23,18 +25,30 @@ TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::fi
   return TokenData::open(path);  // mapped, when the bytes are gone
 }
 
+/// Nothing had to be learned.
+TrainedVocabulary ready(Vocabulary vocabulary) {
+  TrainedVocabulary made;
+  made.vocabulary = std::move(vocabulary);
+  return made;
+}
+
 }  // namespace
 
-Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& progress) const {
+TrainedVocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& progress) const {
   if (vocabulary.cuts < 0 || vocabulary.cuts > 1000) {
     refuse("cuts: expected 0 to 1000, found {}", vocabulary.cuts);
+  }
+  const bool pieces = vocabulary.kind != "byte" && vocabulary.kind != "char";
+  if (vocabulary.cuts > 0 && !pieces) {
+    refuse("cuts: they break pieces, and a vocabulary of {}s has none",
+           vocabulary.kind == "byte" ? "byte" : "character");
   }
   if (vocabulary.merges < 0 || vocabulary.merges > 1 << 20) {
     refuse("vocab-size: expected 0 to {} merges, found {}", 1 << 20, vocabulary.merges);
   }
   require_memory(data_memory(vocabulary, corpus.documents(), nullptr), corpus.bytes());
-  if (vocabulary.kind == "byte") return byte_vocabulary();
-  if (vocabulary.kind == "char") return character_vocabulary(corpus.documents()).vocabulary;
+  if (vocabulary.kind == "byte") return ready(byte_vocabulary());
+  if (vocabulary.kind == "char") return character_vocabulary(corpus.documents());
   if (vocabulary.kind != "bpe") {
     std::error_code missing;
     const bool there = std::filesystem::exists(vocabulary.kind, missing);
@@ -42,21 +56,27 @@ Vocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progress& pr
     if (!there && names_nothing && std::filesystem::path(vocabulary.kind).extension() != ".gguf") {
       refuse("vocab: expected bpe, char, byte or a GGUF file, found {}", in_quotes(vocabulary.kind));
     }
-    return read_vocabulary(GgufFile::open(vocabulary.kind, {.map = false, .require_data = false}).metadata());
+    const GgufFile file = GgufFile::open(vocabulary.kind, {.map = false, .require_data = false});
+    return ready(read_vocabulary(file.metadata()));
   }
   BpeOptions bpe;
   bpe.merges = static_cast<std::int32_t>(vocabulary.merges);
   if (progress) bpe.progress = [&](const BpeProgress& p) { return progress("vocabulary", p.merges, p.wanted); };
   TrainedVocabulary trained = train_bpe(corpus.documents(), bpe);
   if (trained.end == TrainingEnd::cancelled) fail("interrupted while the vocabulary was learned; nothing was trained");
-  return std::move(trained.vocabulary);
+  return trained;
+}
+
+std::string few_pieces(const TrainedVocabulary& words) {
+  return fmt::format("the vocabulary has {} learned {}: no pair of neighbours is left that stands in the corpus twice",
+                     words.merges, plural(words.merges, "piece"));
 }
 
 Training FromScratch::realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens,
                               const Progress& progress) const {
   options.check();
   (void)model.resolved();
-  return realize(device, corpus, make_vocabulary(corpus, progress), tokens, progress);
+  return realize(device, corpus, make_vocabulary(corpus, progress).vocabulary, tokens, progress);
 }
 
 Training FromScratch::realize(Device& device, const Corpus& corpus, Vocabulary words,

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "toy/text/train_bpe.h"
 #include "toy/train/config.h"
 #include "toy/train/corpus.h"
 #include "toy/train/training.h"
@@ -16,7 +17,7 @@ namespace toy {
 struct VocabularyOptions {
   std::string kind = "bpe";   // "bpe", "char", "byte", or a GGUF file that has one
   std::int64_t merges = 500;  // pieces that bpe learns beyond the characters
-  std::int64_t cuts = 0;      // random places at which each document is broken before it is encoded
+  std::int64_t cuts = 0;      // random places at which each document is broken before it is encoded into pieces
 };
 
 /// A model with random parameters, trained on a corpus alone.
@@ -44,8 +45,11 @@ struct FromScratch {
   /// The same with a vocabulary that is there already, in memory.
   Training realize(Device& device, const Corpus& corpus, Vocabulary words, const std::filesystem::path& tokens = {},
                    const Progress& progress = {}) const;
-  /// The vocabulary alone.
-  Vocabulary make_vocabulary(const Corpus& corpus, const Progress& progress = {}) const;
+  /// The vocabulary alone, with what was found while it was made.
+  TrainedVocabulary make_vocabulary(const Corpus& corpus, const Progress& progress = {}) const;
 };
+
+/// Says that there are fewer pieces than were asked for.
+std::string few_pieces(const TrainedVocabulary& words);
 
 }  // namespace toy

@@ -102,7 +102,10 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   auto log = std::make_unique<EventWriter>(folder / log_file, 0, calls);
   Run run(folder, config, std::move(log), calls);
   make_folder(folder / "data");
-  Training training = config.recipe.realize(device, corpus, folder / tokens_file, progress);
+  TrainedVocabulary words = config.recipe.make_vocabulary(corpus, progress);
+  if (words.end == TrainingEnd::no_pairs_left) run.notes_.push_back(few_pieces(words));
+  Training training =
+      config.recipe.realize(device, corpus, std::move(words.vocabulary), folder / tokens_file, progress);
   run.training_ = std::make_unique<Training>(std::move(training));
   run.prompts_ = sample_prompts(*run.training_, config.options, run.notes_);
   run.progress_.tokens = hashed_file(folder, tokens_file);
@@ -350,8 +353,9 @@ void Run::watch_step(std::int64_t step) {
     });
   }
   if (config_.options.events.contains("tap")) {
-    training_->tap_next(
-        [this, step](std::string_view name, const Tensor& value) { log_tap(*log_, step, name, value); });
+    training_->tap_next([this, step](std::string_view name, const Tensor& value) {
+      log_tap(*log_, step, name, value, training_->model().sizes());
+    });
   }
 }
 

@@ -61,6 +61,23 @@ int layer_of(std::string_view name) {
   return std::atoi(std::string(name.substr(4)).c_str());
 }
 
+/// How many heads the columns of a value are; 0: they are not divided into heads.
+std::int64_t heads_of(std::string_view name, const Sizes& sizes) {
+  if (name.ends_with(".attn.q")) return sizes.H;
+  return name.ends_with(".attn.k") || name.ends_with(".attn.v") ? sizes.K : 0;
+}
+
+/// The norm of each head [H] of rows [T, H d].
+std::vector<double> head_norms(std::span<const float> rows, std::size_t width, std::size_t heads) {
+  std::vector<double> norms(heads);
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto x = static_cast<double>(rows[i]);
+    if (!std::isnan(x)) norms[i % width / (width / heads)] += x * x;
+  }
+  for (double& norm : norms) norm = std::sqrt(norm);
+  return norms;
+}
+
 struct Moved {
   double cosine, distance;
 };
@@ -116,7 +133,7 @@ void log_gradient(EventWriter& log, std::int64_t step, std::string_view paramete
              {"nan_count", s.nans}});
 }
 
-void log_tap(EventWriter& log, std::int64_t step, std::string_view name, const Tensor& value) {
+void log_tap(EventWriter& log, std::int64_t step, std::string_view name, const Tensor& value, const Sizes& sizes) {
   if (value.dtype() != DType::F32) return;
   const auto values = value.values<float>();
   const Sums s = sums_of(values);
@@ -136,6 +153,9 @@ void log_tap(EventWriter& log, std::int64_t step, std::string_view name, const T
              {"nan_count", s.nans},
              {"histogram", histogram(values, s)}};
   if (const int layer = layer_of(name); layer >= 0) event["layer"] = layer;
+  if (const std::int64_t heads = heads_of(name, sizes); heads > 0) {
+    event["per_head_l2"] = head_norms(values, static_cast<std::size_t>(value.width()), static_cast<std::size_t>(heads));
+  }
   log.write(std::move(event));
 }
 

@@ -100,9 +100,9 @@ std::vector<Trial> measure_all(const Arguments& a, Console& console, const std::
   LiveLines lines(!a.has("--quiet"));
   std::vector<Trial> trials;
   const Corpus corpus = corpus_of(config, console);
-  Vocabulary words;
+  TrainedVocabulary made;
   try {
-    words = config.recipe.make_vocabulary(corpus, [&](auto&&...) { return !stop.stop_requested(); });
+    made = config.recipe.make_vocabulary(corpus, [&](auto&&...) { return !stop.stop_requested(); });
   } catch (const Error&) {
     if (stop.stop_requested()) return trials;
     throw;
@@ -112,7 +112,7 @@ std::vector<Trial> measure_all(const Arguments& a, Console& console, const std::
       if (stop.stop_requested()) break;
       lines.show(fmt::format("batch size {}, {} {} ({} of {})", batch, n, plural(n, "thread"), trials.size() + 1,
                              batches.size() * threads.size()));
-      auto trial = measure(config.recipe, corpus, words, cpu, batch, n, *a.integer("--steps"), stop);
+      auto trial = measure(config.recipe, corpus, made.vocabulary, cpu, batch, n, *a.integer("--steps"), stop);
       if (trial) trials.push_back(std::move(*trial));
     }
   }
