@@ -8,10 +8,15 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
+#include <functional>
 #include <limits>
+#include <malloc.h>
 #include <map>
 #include <random>
 #include <set>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "toy/io/gguf.h"
 #include "toy/tensor/error.h"
@@ -20,6 +25,7 @@
 #include "toy/text/tokenizer.h"
 
 #include "tests/io/scratch.h"
+#include "tests/sanitized.h"
 #include "tests/text/bpe_trial.h"
 #include "tests/text/sample.h"
 
@@ -408,23 +414,89 @@ TEST(TrainBpe, ThereAndBackOnShakespeare) {
   expect_round_trips(character_vocabulary(text), text);
 }
 
-TEST(TrainBpe, MemoryIsForeseenByTheNumberOfCharacters) {
-  EXPECT_LT(bpe_bytes({}, 500), 500'000u);
-  std::string chinese;
-  std::mt19937_64 random(4);
-  for (int i = 0; i < 600'000; ++i) append_utf8(chinese, static_cast<char32_t>(0x4E00 + test::below(random, 3000)));
-  const std::string same(600'000, 'a');
-  const std::vector<std::string_view> one = {chinese}, other = {same};
-  std::uint64_t before = 0;
-  for (const std::int64_t merges : {std::int64_t{-20000}, std::int64_t{0}, std::int64_t{500}, std::int64_t{1} << 20,
-                                    std::numeric_limits<std::int64_t>::max()}) {
-    const std::uint64_t bytes = bpe_bytes(one, merges);
-    EXPECT_EQ(bytes, bpe_bytes(other, merges));
-    EXPECT_GE(bytes, before);
-    EXPECT_GT(bytes, 5 * same.size());
-    EXPECT_LT(bytes, 10 * same.size()) << merges;
-    before = bytes;
+/// Bytes that f takes at most above what is there before, measured in a child.
+std::int64_t peak_of(const std::function<void()>& f) {
+  const auto peak = [] {
+    std::ifstream status("/proc/self/status");
+    std::string line;
+    while (std::getline(status, line) && !line.starts_with("VmHWM:")) {
+    }
+    return std::stol(line.substr(6)) * 1024;
+  };
+  int ends[2] = {};
+  if (::pipe(ends) != 0) return -1;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::malloc_trim(0);                             // what was freed is not there for f
+    std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins anew
+    const std::int64_t before = peak();
+    f();
+    const std::int64_t taken = peak() - before;
+    ::_exit(::write(ends[1], &taken, sizeof taken) == sizeof taken ? 0 : 1);
   }
+  std::int64_t taken = -1;
+  ::close(ends[1]);
+  if (::read(ends[0], &taken, sizeof taken) != sizeof taken) taken = -1;
+  ::close(ends[0]);
+  ::waitpid(child, nullptr, 0);
+  return taken;
+}
+
+TEST(TrainBpe, MemoryIsForeseen) {
+  if (testing::sanitized()) GTEST_SKIP() << "sanitizers take memory of their own";
+  std::mt19937_64 random(4);
+  const auto signs = [&](int count, const std::function<double(double)>& which) {
+    std::string text;
+    for (int i = 0; i < count; ++i) {
+      append_utf8(text, static_cast<char32_t>(0x4E00 + which(static_cast<double>(random() >> 11) * 0x1p-53)));
+    }
+    return text;
+  };
+  std::string rare;
+  for (char32_t sign = 0x20000; sign < 0x38000; ++sign) append_utf8(rare += "ab", sign);
+  const std::vector<std::pair<const char*, std::string>> cases = {
+      {"two letters", signs(4'000'000, [](double x) { return 2 * x; })},
+      {"many pairs", signs(2'000'000, [](double x) { return 6000 * x; })},
+      {"frequent and rare", signs(2'000'000, [](double x) { return std::pow(5000, x); })},
+      {"98,000 characters", rare},
+      {"no UTF-8", std::string(6'000'000, '\x80')}};
+  for (const auto& [what, text] : cases) {
+    const std::vector<std::string_view> texts = {text};
+    for (const std::int32_t merges : {500, 20'000}) {
+      const auto foreseen = static_cast<std::int64_t>(bpe_bytes(texts, merges));
+      const std::int64_t found = peak_of([&] { (void)train_bpe(texts, wanting(merges)); });
+      EXPECT_LT(std::abs(foreseen - found), std::max<std::int64_t>(4 << 20, found / 20)) << what << ", " << merges;
+    }
+  }
+  EXPECT_LT(bpe_bytes({}, 500), 2'000'000u);
+  const std::vector<std::string_view> small = {"abab"};
+  for (const std::int64_t merges : {std::int64_t{-1}, std::numeric_limits<std::int64_t>::max()}) {
+    EXPECT_LT(bpe_bytes(small, merges), 2'000'000u) << merges;
+  }
+}
+
+TEST(TrainBpe, AskingForMoreMemoryThanTheCorpusNeedsTakesNone) {
+  BpeOptions options = wanting(5);
+  options.listed_places = options.counted_pairs = std::numeric_limits<std::size_t>::max();
+  EXPECT_THAT(last_pieces(train_bpe("abab", options)), ElementsAre("ab"));
+}
+
+TEST(TrainBpe, TheCallbackIsAskedBeforeEveryReading) {
+  std::mt19937_64 random(4);
+  const std::string text = test::random_text(random, {"a", "b", "c", "d", "e", "f", "g", "h"}, 4000);
+  BpeOptions options = wanting(5);
+  options.counted_pairs = 4;
+  int before_the_first = 0;
+  options.progress = [&](const BpeProgress& p) {
+    before_the_first += p.merges == 0 ? 1 : 0;
+    return true;
+  };
+  EXPECT_EQ(train_bpe(text, options).merges, 5);
+  EXPECT_GT(before_the_first, 4);
+  options.progress = [&](const BpeProgress&) { return false; };
+  const TrainedVocabulary none = train_bpe(text, options);
+  EXPECT_EQ(none.end, TrainingEnd::cancelled);
+  EXPECT_EQ(none.merges, 0);
 }
 
 TEST(CharacterVocabulary, OneTokenForEachCharacter) {

@@ -68,15 +68,15 @@ struct Candidate {
   std::int32_t left, right;
   std::uint32_t count;  // when it was listed: so many places, ascending, of which some are no more
   std::uint32_t first;  // where they begin
-  bool listed;
+  enum class Places : std::uint8_t { listed, anywhere, dropped } places;
 };
 
-/// Training proceeds in rounds. A round counts all pairs and lists the places of the best, as many as fit into memory
-/// of a fixed size; it lasts until these are used up, or until the lists of new pairs fit no more. Pairs that have no
-/// list are not counted on: they cannot become more frequent within the round. Lists are never searched: a place that
-/// is no longer right is noticed when its turn comes, and a count that is no longer right when it comes to the top of
-/// the heap. A pair so frequent that its list would take a large part of the memory has none; the whole corpus is read
-/// when it is merged.
+/// Training proceeds in rounds. A round counts all pairs and makes candidates of the most frequent, as many as fit with
+/// lists of their places into memory of a fixed size; it lasts until these are used up, or until the lists of new
+/// candidates fit no more. Other pairs are not counted on: they cannot become more frequent within the round. Lists are
+/// never searched: a place that is no longer right is noticed when its turn comes, and a count that is no longer right
+/// when it comes to the top of the heap. A candidate whose list would take a large part of the memory has none; the
+/// whole corpus is read when it is merged.
 ///
 /// Pairs are told apart by their symbols, as no two that stand in the corpus spell the same: text between two borders
 /// of symbols was joined as if it stood alone, because a merge across a border removes it. (Where a symbol is joined
@@ -88,7 +88,7 @@ class BpeTrainer {
       : options_(options),
         slots_(std::move(stream.symbols)),
         reserved_(byte_vocabulary().tokens),
-        room_(options.listed_places > 0 ? options.listed_places : default_room(slots_.size())),
+        room_(room_for(slots_.size(), options.listed_places)),
         memory_(sizeof(Place) * room_),
         resource_(memory_.data(), memory_.size()),
         places_(&resource_),
@@ -102,14 +102,9 @@ class BpeTrainer {
     tokens_ = stream.character_tokens + stream.byte_tokens;
   }
 
-  /// Places for all lists, for so many symbols.
-  static std::size_t default_room(std::size_t symbols) {
-    constexpr std::size_t few = 1 << 16;
-    return std::max(few, symbols / 4);
-  }
-  /// Bytes for so many symbols, beside pieces.
+  /// Bytes for a corpus of so many symbols, beside what its characters and pieces take.
   static std::size_t bytes(std::size_t symbols) {
-    const std::size_t room = default_room(symbols), candidates = candidate_room(room);
+    const std::size_t room = room_for(symbols, 0), candidates = candidate_room(room);
     return sizeof(std::int32_t) * symbols + sizeof(Place) * room + PairTable::bytes(candidates) +
            candidates * (sizeof(Candidate) + sizeof(HeapEntry));
   }
@@ -117,7 +112,7 @@ class BpeTrainer {
   TrainingEnd run() {
     if (merges() < options_.merges) begin_round();
     while (merges() < options_.merges) {
-      if (options_.progress && !options_.progress({merges(), options_.merges, tokens_})) return TrainingEnd::cancelled;
+      if (is_cancelled()) return TrainingEnd::cancelled;
       if (const auto best = most_frequent()) {
         merge(*best);
       } else if (last_ || full_) {
@@ -131,6 +126,12 @@ class BpeTrainer {
 
   std::int32_t merges() const { return pieces_.size() - first_merge_; }
   std::uint64_t tokens() const { return tokens_; }
+  /// Afterwards only the pieces are known.
+  void forget_corpus() {
+    slots_ = SymbolSlots({});
+    free_memory();
+    memory_ = {};
+  }
   /// Adds the characters, with score 0, and the pieces in the order they were made, with scores -1, -2, ...
   void write(Vocabulary& vocabulary) const {
     for (std::int32_t i = 1; i < pieces_.size(); ++i) {
@@ -140,6 +141,7 @@ class BpeTrainer {
 
  private:
   using Pair = PairTable::Pair;
+  using Places = Candidate::Places;
   struct HeapEntry {
     std::uint32_t count;
     std::int32_t candidate;
@@ -149,7 +151,16 @@ class BpeTrainer {
     std::uint32_t count;
     std::int32_t left, right;
   };
+  /// Places for all lists: as many as asked for, and not more than the corpus has; or a quarter of it.
+  static std::size_t room_for(std::size_t symbols, std::size_t asked) {
+    constexpr std::size_t few = 1 << 18;
+    return asked > 0 ? std::min(asked, symbols) : std::max(few, symbols / 4);
+  }
   static std::size_t candidate_room(std::size_t room) { return std::max<std::size_t>(8, room / 64); }
+  bool is_cancelled() {
+    cancelled_ = cancelled_ || (options_.progress && !options_.progress({merges(), options_.merges, tokens_}));
+    return cancelled_;
+  }
   void begin_round();
   void free_memory();
   bool choose_candidates(std::uint64_t parts);
@@ -157,10 +168,10 @@ class BpeTrainer {
   void list_candidates();
   std::optional<std::int32_t> most_frequent();
   void merge(std::int32_t candidate);
-  void join(Place left, Place right, std::int32_t symbol, PairTable& made);
-  void add_pair(Place left, Place right, PairTable& made);
-  bool keep_frequent(PairTable& made);
-  void list_places(const Candidate& merged, std::int32_t symbol, PairTable& made);
+  void join(Place left, Place right, std::int32_t symbol);
+  void add_pair(Place left, Place right);
+  bool keep_frequent();
+  void list_places(const Candidate& merged, std::int32_t symbol);
   void drop(Candidate& candidate);
   void drop_lists();
   template <class F>
@@ -172,9 +183,13 @@ class BpeTrainer {
   Rank rank(const HeapEntry& entry) const {
     return {entry.count, candidates_[entry.candidate].left, candidates_[entry.candidate].right};
   }
-  bool is_listed(std::uint32_t count) const { return count <= room_ / 8; }
-  std::size_t places_of(std::uint32_t count) const { return is_listed(count) ? count : 0; }
-  /// Whether no pair that has no list in this round can come before this one.
+  /// A pair of this count, whose list would begin where the lists end.
+  Candidate candidate_of(std::int32_t left, std::int32_t right, std::uint32_t count) const {
+    const bool listed = count <= room_ / 8;
+    return {left, right, count, static_cast<std::uint32_t>(listed_), listed ? Places::listed : Places::anywhere};
+  }
+  static std::size_t places_of(const Candidate& c) { return c.places == Places::listed ? c.count : 0; }
+  /// Whether no pair that is no candidate of this round can come before this one.
   bool is_due(const Rank& pair) const {
     return pair.count >= options_.min_pair_count && (!last_ || !comes_later(pair, *last_));
   }
@@ -199,9 +214,11 @@ class BpeTrainer {
   std::size_t dropped_ = 0;         // of these, in lists that are no more
   bool full_ = false;               // a frequent pair did not fit
   std::uint64_t parts_ = 1;         // in which pairs were counted
+  bool cancelled_ = false;
 
   const std::size_t most_candidates_;
   PairTable pairs_;  // candidates of this round, of which some are no more
+  PairsOfOne made_;  // pairs that a merge makes
   std::vector<Candidate> candidates_;
   std::vector<HeapEntry> heap_;
   std::optional<Rank> last_;  // of the candidates that this round began with, if there were more pairs
@@ -211,7 +228,7 @@ void BpeTrainer::begin_round() {
   slots_.compact();
   heap_.clear();
   pairs_.clear();
-  while (!choose_candidates(parts_)) parts_ *= 2;
+  while (!choose_candidates(parts_)) parts_ += (parts_ + 1) / 2;
   free_memory();
   list_candidates();
   for (std::size_t i = 0; i < candidates_.size(); ++i) {
@@ -226,23 +243,27 @@ void BpeTrainer::free_memory() {
   resource_.release();
 }
 
-/// Counts all pairs, in parts by their hash, and makes candidates of the best that fit into three quarters of the
-/// memory. False: there are more pairs in a part than are counted at a time.
+/// Counts all pairs, in parts by their hash, and makes candidates of the best that fit into three quarters of the room.
+/// False: there are more pairs in a part than are counted at a time.
 bool BpeTrainer::choose_candidates(std::uint64_t parts) {
+  constexpr std::uint64_t most_parts = 1 << 16;  // only options make this many; a table may then take more memory
   candidates_.clear();
   last_.reset();
   full_ = false;
   listed_ = dropped_ = 0;
-  const std::size_t most = options_.counted_pairs > 0 ? options_.counted_pairs : PairTable::room(2 * room_);
+  const std::size_t bytes = sizeof(Place) * room_;  // of the memory
+  std::size_t most = parts == 1 ? PairTable::growing_room(bytes) : PairTable::room(bytes);
+  if (options_.counted_pairs > 0) most = std::min(most, options_.counted_pairs);
   for (std::uint64_t part = 0; part < parts; ++part) {
+    if (part > 0 && is_cancelled()) break;
     free_memory();
-    PairTable counts(0, &resource_);
+    PairTable counts(parts == 1 ? 0 : most, &resource_);
     for (Place at = 0; at + 1 < slots_.size(); ++at) {
       const std::int32_t left = slots_[at], right = slots_[at + 1];
       if (left == barrier || right == barrier || PairTable::part(left, right, parts) != part) continue;
       Pair* pair = counts.find(left, right);
       if (pair == nullptr) {
-        if (counts.size() >= most && parts < PairTable::most_parts) return false;
+        if (counts.size() >= most && parts < most_parts) return false;
         pair = &counts.find_or_add(left, right);
       }
       ++pair->count;
@@ -255,14 +276,14 @@ bool BpeTrainer::choose_candidates(std::uint64_t parts) {
 /// Makes a pair a candidate, and takes it from the last ones if they are too many. Candidates are a heap, the last one
 /// at the top.
 void BpeTrainer::consider(const Pair& pair) {
-  const Candidate candidate{pair.left, pair.right, pair.count, 0, is_listed(pair.count)};
+  const Candidate candidate = candidate_of(pair.left, pair.right, pair.count);
   if (!is_due(rank(candidate)) || leads_to_reserved(pair.left, pair.right)) return;
   const auto before = [this](const auto& a, const auto& b) { return comes_later(rank(b), rank(a)); };
   candidates_.push_back(candidate);
   std::ranges::push_heap(candidates_, before);
-  listed_ += places_of(pair.count);
+  listed_ += places_of(candidate);
   while ((listed_ > room_ / 4 * 3 || candidates_.size() > most_candidates_ / 4 * 3) && candidates_.size() > 1) {
-    listed_ -= places_of(candidates_.front().count);
+    listed_ -= places_of(candidates_.front());
     std::ranges::pop_heap(candidates_, before);
     candidates_.pop_back();
     last_ = rank(candidates_.front());
@@ -278,7 +299,7 @@ void BpeTrainer::list_candidates() {
     pair.candidate = static_cast<std::int32_t>(i);
     pair.count = c.count;
     c.first = static_cast<std::uint32_t>(listed_);
-    if (c.listed) listed_ += c.count;
+    listed_ += places_of(c);
   }
   places_.resize(room_);
   if (listed_ == 0) return;
@@ -287,9 +308,9 @@ void BpeTrainer::list_candidates() {
     const Pair* pair = pairs_.find(slots_[at], slots_[at + 1]);
     if (pair == nullptr) continue;
     Candidate& c = candidates_[pair->candidate];
-    if (c.listed) places_[c.first++] = at;
+    if (c.places == Places::listed) places_[c.first++] = at;
   }
-  for (Candidate& c : candidates_) c.first -= c.listed ? c.count : 0;
+  for (Candidate& c : candidates_) c.first -= static_cast<std::uint32_t>(places_of(c));
 }
 
 /// The candidate to become a piece; nothing at the end of the round.
@@ -314,7 +335,7 @@ std::optional<std::int32_t> BpeTrainer::most_frequent() {
 /// f(place) for each place where the candidate stood when it was listed, and others, ascending.
 template <class F>
 void BpeTrainer::each_place(const Candidate& candidate, const F& f) const {
-  if (!candidate.listed) {
+  if (candidate.places == Places::anywhere) {
     for (Place at = 0; at < slots_.size(); ++at) f(at);
     return;
   }
@@ -331,38 +352,41 @@ void BpeTrainer::merge(std::int32_t candidate) {
   if (listed_ + 2 * std::size_t{candidates_[candidate].count} > room_ && dropped_ > room_ / 16) drop_lists();
   const Candidate merged = candidates_[candidate];
   const std::int32_t symbol = pieces_.intern(spelling(merged.left, merged.right));
-  PairTable made;  // pairs of the new symbol
+  made_.begin(symbol);
   each_place(merged, [&](Place left) {
     if (slots_[left] != merged.left) return;
     const Place right = slots_.next(left);
-    if (slots_[right] == merged.right) join(left, right, symbol, made);
+    if (slots_[right] == merged.right) join(left, right, symbol);
   });
-  if (keep_frequent(made)) list_places(merged, symbol, made);
+  if (keep_frequent()) list_places(merged, symbol);
   drop(candidates_[candidate]);
 }
 
 /// Gives up a list.
 void BpeTrainer::drop(Candidate& candidate) {
-  if (!candidate.listed) return;
-  candidate.listed = false;
-  dropped_ += candidate.count;
+  dropped_ += places_of(candidate);
+  candidate.places = Places::dropped;
 }
 
 /// Closes the gaps that lists have left.
 void BpeTrainer::drop_lists() {
   dropped_ = listed_ = 0;
   for (Candidate& c : candidates_) {
-    if (!c.listed) continue;
+    if (c.places != Places::listed) continue;
     std::copy_n(places_.begin() + c.first, c.count, places_.begin() + static_cast<std::ptrdiff_t>(listed_));
     c.first = static_cast<std::uint32_t>(listed_);
     listed_ += c.count;
   }
 }
 
-void BpeTrainer::join(Place left, Place right, std::int32_t symbol, PairTable& made) {
+void BpeTrainer::join(Place left, Place right, std::int32_t symbol) {
   const auto remove_pair = [&](std::int32_t a, std::int32_t b) {
-    PairTable& table = a == symbol || b == symbol ? made : pairs_;
-    if (Pair* pair = table.find(a, b)) --pair->count;
+    if (a == barrier || b == barrier) return;
+    if (made_.has(a, b)) {
+      --made_.find_or_add(a, b).count;
+    } else if (Pair* pair = pairs_.find(a, b)) {
+      --pair->count;
+    }
   };
   const Place before = slots_.previous(left);
   const Place after = slots_.next(right);
@@ -371,40 +395,43 @@ void BpeTrainer::join(Place left, Place right, std::int32_t symbol, PairTable& m
   remove_pair(slots_[right], slots_[after]);
   slots_.join(left, right, symbol);
   --tokens_;
-  add_pair(before, left, made);
-  add_pair(left, after, made);
+  add_pair(before, left);
+  add_pair(left, after);
 }
 
-void BpeTrainer::add_pair(Place left, Place right, PairTable& made) {
+/// Counts a pair of the symbol that this merge makes.
+void BpeTrainer::add_pair(Place left, Place right) {
   if (slots_[left] == barrier || slots_[right] == barrier) return;
-  ++made.find_or_add(slots_[left], slots_[right]).count;
+  ++made_.find_or_add(slots_[left], slots_[right]).count;
 }
 
-/// At the end of a merge: of its new pairs, those that are frequent become candidates. Whether one needs a list.
-bool BpeTrainer::keep_frequent(PairTable& made) {
+/// At the end of a merge: of the pairs that it made, those that are frequent become candidates. Whether one needs a
+/// list.
+bool BpeTrainer::keep_frequent() {
   bool lists = false;
-  made.each([&](Pair& pair) {
-    if (!is_due({pair.count, pair.left, pair.right})) return;
-    const std::size_t places = places_of(pair.count);
-    full_ = full_ || listed_ + places > room_ || candidates_.size() == most_candidates_;
+  made_.each([&](std::int32_t left, std::int32_t right, PairsOfOne::Pair& pair) {
+    if (!is_due({pair.count, left, right})) return;
+    const Candidate made = candidate_of(left, right, pair.count);
+    full_ = full_ || listed_ + places_of(made) > room_ || candidates_.size() == most_candidates_;
     if (full_) return;
     pair.candidate = static_cast<std::int32_t>(candidates_.size());
-    candidates_.push_back(
-        {pair.left, pair.right, pair.count, static_cast<std::uint32_t>(listed_), is_listed(pair.count)});
-    listed_ += places;
-    lists = lists || places > 0;
-    pairs_.find_or_add(pair.left, pair.right) = pair;
+    candidates_.push_back(made);
+    listed_ += places_of(made);
+    lists = lists || places_of(made) > 0;
+    pairs_.find_or_add(left, right) = {left, right, pair.candidate, pair.count};
     push({pair.count, pair.candidate});
   });
   return lists && !full_;
 }
 
 /// Lists the places of the candidates among the pairs that a merge made.
-void BpeTrainer::list_places(const Candidate& merged, std::int32_t symbol, PairTable& made) {
+void BpeTrainer::list_places(const Candidate& merged, std::int32_t symbol) {
   const auto list = [&](Place left, Place right) {
     if (slots_[left] == barrier || slots_[right] == barrier) return;
-    const std::int32_t candidate = made.find(slots_[left], slots_[right])->candidate;
-    if (candidate >= 0 && candidates_[candidate].listed) places_[candidates_[candidate].first++] = left;
+    const std::int32_t candidate = made_.find_or_add(slots_[left], slots_[right]).candidate;
+    if (candidate < 0) return;
+    Candidate& c = candidates_[candidate];
+    if (c.places == Places::listed) places_[c.first++] = left;
   };
   each_place(merged, [&](Place at) {
     if (slots_[at] != symbol) return;
@@ -412,10 +439,10 @@ void BpeTrainer::list_places(const Candidate& merged, std::int32_t symbol, PairT
     const Place after = slots_.next(at);
     if (slots_[after] != symbol) list(at, after);  // else it is before another
   });
-  made.each([&](const Pair& pair) {
+  made_.each([&](std::int32_t, std::int32_t, const PairsOfOne::Pair& pair) {
     if (pair.candidate < 0) return;
     Candidate& c = candidates_[pair.candidate];
-    if (c.listed) c.first -= c.count;
+    c.first -= static_cast<std::uint32_t>(places_of(c));
   });
 }
 
@@ -477,6 +504,7 @@ TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOp
   result.end = trainer.run();
   result.merges = trainer.merges();
   result.tokens = trainer.tokens();
+  trainer.forget_corpus();
   trainer.write(result.vocabulary);
   return result;
 }
@@ -486,11 +514,11 @@ TrainedVocabulary train_bpe(std::string_view text, const BpeOptions& options) {
 }
 
 std::uint64_t bpe_bytes(std::span<const std::string_view> texts, std::int64_t merges) {
-  std::size_t symbols = 1 + texts.size();
-  for (const std::string_view text : texts) symbols += character_count(text);
-  constexpr std::size_t piece = 64;  // bytes, with its spelling
+  const CharacterStream stream = read_alphabet(texts, 1);
+  const std::size_t symbols = 1 + texts.size() + stream.character_tokens + stream.barriers;
+  constexpr std::size_t of_a_piece = 112;  // its spelling of some bytes, and what finds it
   const auto pieces = static_cast<std::size_t>(std::clamp<std::int64_t>(merges, 0, 1 << 24));
-  return BpeTrainer::bytes(symbols) + piece * std::min(pieces, symbols / 16);
+  return BpeTrainer::bytes(symbols) + of_a_piece * (stream.characters.size() + std::min(pieces, symbols / 2));
 }
 
 TrainedVocabulary character_vocabulary(std::span<const std::string_view> texts, std::uint64_t min_character_count) {

@@ -29,13 +29,13 @@ struct BpeOptions {
   std::int32_t merges = 500;              ///< how many pieces to add to the characters
   std::uint32_t min_pair_count = 2;       ///< pairs that are rarer are never merged; at least 1
   std::uint64_t min_character_count = 1;  ///< rarer characters are left to the byte tokens (spaces are not)
-  /// Called before every merge; false ends the training with what there is.
+  /// Called before every merge and every reading of the corpus; false ends the training with what there is.
   std::function<bool(const BpeProgress&)> progress;
-  /// Places of pairs that may be listed at a time, 4 bytes each; 0: a quarter of the characters. Changes time and
-  /// memory only.
+  /// Places of pairs that may be listed at a time, 4 bytes each; 0: a quarter of the characters, at least 2^18. Changes
+  /// time and memory only.
   std::size_t listed_places = 0;
-  /// Different pairs that are counted in one reading of the corpus; 0: as many as the memory of the lists holds.
-  /// Changes time only.
+  /// Different pairs that are counted in one reading of the corpus, at most what the memory of the lists holds; 0:
+  /// that. Changes time only.
   std::size_t counted_pairs = 0;
 };
 
@@ -70,12 +70,14 @@ struct TrainedVocabulary {
 /// are spelled U+2581; U+2581 itself in a text is taken, and decoded, as a space. All other text decodes to its bytes.
 ///
 /// An empty corpus gives the byte vocabulary. Throws Error for more than 2^31 - 2 characters and options out of range.
-/// bpe_bytes foresees the memory; merges cost time in proportion to what they join.
+/// bpe_bytes foresees the memory; merges cost time in proportion to what they join, or to the corpus where that is a
+/// large part of it.
 TrainedVocabulary train_bpe(std::span<const std::string_view> texts, const BpeOptions& options = {});
 TrainedVocabulary train_bpe(std::string_view text, const BpeOptions& options = {});
 
-/// Bytes that train_bpe takes beside the texts, whatever they say: 5.2 to 5.3 for each character (at least 320,000),
-/// and 64 for each piece, at most 4 for each character.
+/// Bytes that train_bpe takes beside the texts: 5.2 to 5.3 for each character (at least 1.3 million), and 112 for each
+/// different character and each piece, of which there is at most one for two characters. Pieces that spell hundreds of
+/// characters, as those of texts of one character alone, take more.
 std::uint64_t bpe_bytes(std::span<const std::string_view> texts, std::int64_t merges);
 
 /// The characters of the texts and nothing longer: train_bpe without merges.

@@ -66,7 +66,9 @@ DataMemory data_memory(const VocabularyOptions& vocabulary, std::span<const std:
   double bytes = 0, learning = 0, guess = 2;
   for (const std::string_view text : texts) bytes += static_cast<double>(text.size());
   if (vocabulary.kind == "bpe") {
-    learning = bytes + static_cast<double>(bpe_bytes(texts, vocabulary.merges));
+    const std::int64_t pieces =
+        tokenizer != nullptr ? std::min<std::int64_t>(vocabulary.merges, tokenizer->size()) : vocabulary.merges;
+    learning = bytes + static_cast<double>(bpe_bytes(texts, pieces));
     guess = 1;
   } else if (vocabulary.kind != "char" && vocabulary.kind != "byte") {
     program += static_cast<std::int64_t>(1.8 * static_cast<double>(header_bytes(vocabulary.kind)));

@@ -68,7 +68,7 @@ TrainedVocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progr
 }
 
 std::string few_pieces(const TrainedVocabulary& words) {
-  return fmt::format("the vocabulary has {} learned {}: no pair of neighbours is left that stands in the corpus twice",
+  return fmt::format("the vocabulary has {} learned {}: no pair that may become one is left twice in the corpus",
                      words.merges, plural(words.merges, "piece"));
 }
 

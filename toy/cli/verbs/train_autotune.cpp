@@ -107,6 +107,7 @@ std::vector<Trial> measure_all(const Arguments& a, Console& console, const std::
     if (stop.stop_requested()) return trials;
     throw;
   }
+  if (made.end == TrainingEnd::no_pairs_left) console.note("note: {}", few_pieces(made));
   for (const std::int32_t batch : batches) {
     for (const std::int32_t n : threads) {
       if (stop.stop_requested()) break;
