@@ -55,6 +55,8 @@ class Tape {
   /// Of a product of these inputs.
   Precision precision(std::span<const Tensor* const> inputs) const;
   bool recomputes() const { return options_.recompute && recording_; }
+  /// Whether most values live until the way back.
+  bool keeps_values() const { return !options_.recompute; }
   /// True when an op with these inputs belongs on the tape.
   bool wants(std::span<const Tensor* const> inputs) const;
   /// The end of an op's forward: marks the outputs as depending on the inputs.

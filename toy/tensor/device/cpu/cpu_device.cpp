@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "toy/tensor/ops/dequantize.h"
+#include "toy/tensor/tape.h"
 
 namespace toy {
 
@@ -84,7 +85,7 @@ std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& aren
 }
 
 std::shared_ptr<Storage> CpuDevice::allocate(std::int64_t bytes, Lifetime lifetime) {
-  activations_->same_size_first(tape() != nullptr);
+  activations_->same_size_first(tape() != nullptr && tape()->keeps_values());
   return take(lifetime == Lifetime::step ? activations_ : kept_, bytes);
 }
 
