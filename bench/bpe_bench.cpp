@@ -12,29 +12,17 @@
 #include <random>
 #include <string>
 #include <string_view>
-#include <sys/resource.h>
-#include <unistd.h>
 #include <vector>
 
 #include "toy/tensor/error.h"
 #include "toy/text/tokenizer.h"
 #include "toy/text/train_bpe.h"
 
+#include "tests/peak.h"
+
 namespace {
 
 double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-double peak_megabytes() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6;
-}
-
-double resident_megabytes() {
-  double size = 0, resident = 0;
-  std::ifstream("/proc/self/statm") >> size >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / 1e6;
-}
 
 std::string make_corpus(const std::string& path, std::size_t bytes) {
   std::ifstream in(path, std::ios::binary);
@@ -76,7 +64,7 @@ void measure(const std::vector<std::string>& words) {
 
   const std::string corpus = make_corpus(path, static_cast<std::size_t>(megabytes * 1e6));
   malloc_trim(0);  // what making it took is not there for the training
-  const double memory_before = resident_megabytes();
+  const std::int64_t before = toy::testing::resident_bytes();
   double begin = seconds();
   const toy::TrainedVocabulary trained = toy::train_bpe(corpus, options);
   double time = seconds() - begin;
@@ -85,7 +73,8 @@ void measure(const std::vector<std::string>& words) {
       "train: {:.1f} MB, {} merges, {:.2f} s, {:.2f} MB/s; {:.2f} bytes a token; {:.1f} MB of memory, {:.1f} "
       "foreseen\n",
       megabytes, trained.merges, time, megabytes / time,
-      static_cast<double>(trained.bytes) / static_cast<double>(trained.tokens), peak_megabytes() - memory_before,
+      static_cast<double>(trained.bytes) / static_cast<double>(trained.tokens),
+      static_cast<double>(toy::testing::peak_bytes() - before) / 1e6,
       static_cast<double>(toy::bpe_bytes(std::span(&text, 1), options.merges)) / 1e6);
   if (!encode) return;
   const auto tokenizer = toy::Tokenizer::from_vocabulary(trained.vocabulary);

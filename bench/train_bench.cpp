@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <random>
 #include <string>
 #include <string_view>
@@ -22,6 +21,8 @@
 #include "toy/tensor/error.h"
 #include "toy/tensor/tape.h"
 #include "toy/train/config.h"
+
+#include "tests/peak.h"
 
 namespace {
 
@@ -77,15 +78,6 @@ std::unique_ptr<toy::Model> random_model(const Request& r, toy::Device& device) 
   toy::Metadata metadata = toy::model_metadata(config, toy::byte_vocabulary(), "bench");
   metadata.set(r.kind + ".vocab_size", static_cast<std::uint32_t>(r.V));
   return toy::initialized_model(metadata, device, 0);
-}
-
-/// A line of /proc/self/status in bytes: VmRSS (now) or VmHWM (the most so far).
-double status_bytes(std::string_view key) {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with(key)) return 1024 * std::atof(line.c_str() + key.size() + 1);
-  }
-  return 0;
 }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -185,7 +177,7 @@ void print(const Request& r, const toy::CpuDevice& device, const Times& times, d
 }
 
 void measure(const Request& r) {
-  const double idle = status_bytes("VmRSS:");
+  const std::int64_t idle = toy::testing::resident_bytes();
   toy::CpuDevice device({.threads = r.threads, .simd_level = r.simd});
   const auto model = random_model(r, device);
   toy::AdamW optimizer(toy::parameters(*model), {.rate = 1e-3, .weight_decay = 0.01});
@@ -197,7 +189,7 @@ void measure(const Request& r) {
     toy::Tape tape(device, {r.bf16 ? toy::Precision::bf16 : toy::Precision::f32});
     loss = train_step(*model, device, tape, optimizer, r, generator, times);
   }
-  print(r, device, times, loss, status_bytes("VmHWM:") - idle);
+  print(r, device, times, loss, static_cast<double>(toy::testing::peak_bytes() - idle));
 }
 
 }  // namespace

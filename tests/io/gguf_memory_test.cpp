@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <sys/resource.h>
@@ -17,6 +16,7 @@
 
 #include "tests/io/raw_gguf.h"
 #include "tests/io/scratch.h"
+#include "tests/peak.h"
 #include "tests/sanitized.h"
 
 namespace toy::testing {
@@ -24,25 +24,17 @@ namespace {
 
 constexpr long allowed_kib = 16 * 1024;
 
-long peak_kib() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stol(line.substr(6));
-  }
-  return 0;
-}
-
 /// Runs in the child: 0 to 250 MiB of growth, 254 when a bad file was not refused, 253 when a good one was.
 int measure(bool refused, const std::function<void()>& open) {
-  std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins anew
-  const long before = peak_kib();
+  forget_peak();
+  const std::int64_t before = peak_bytes();
   try {
     open();
     if (refused) return 254;
   } catch (const Error&) {
     if (!refused) return 253;
   }
-  return static_cast<int>(std::min(250L, (peak_kib() - before + 1023) / 1024));
+  return static_cast<int>(std::min<std::int64_t>(250, (peak_bytes() - before + (1 << 20) - 1) >> 20));
 }
 
 void expect_little_memory(const char* what, bool refused, const std::function<void()>& open) {

@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <fstream>
 #include <functional>
 #include <random>
 #include <string>
@@ -12,27 +11,11 @@
 #include "toy/tensor/ops/cross_entropy.h"
 #include "toy/tensor/tape.h"
 
+#include "tests/peak.h"
 #include "tests/sanitized.h"
 
 namespace toy {
 namespace {
-
-/// The most memory that this process had so far.
-std::int64_t peak_bytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return 1024 * std::stoll(line.substr(6));
-  }
-  return 0;
-}
-
-/// The peak begins anew; false where the system, or a sanitizer with memory of its own, does not let us measure.
-bool forget_peak() {
-  if (testing::sanitized()) return false;
-  std::ofstream file("/proc/self/clear_refs");
-  file << 5 << std::flush;
-  return file.good();
-}
 
 constexpr std::int64_t MiB = 1 << 20;
 /// Of 2 MiB each: the end of an arena, and the stack of a thread.
@@ -43,13 +26,13 @@ constexpr std::int64_t large_pages = 4 * MiB;
 void expect_at_most(std::int64_t most, CpuDevice& device, const std::function<void()>& f) {
   const DeviceStep step(device);
   const std::int64_t before = device.activation_peak_bytes(), kept = device.kept_bytes();
-  const bool measured = forget_peak();
-  const std::int64_t process = peak_bytes();
+  const bool measured = !testing::sanitized() && testing::forget_peak();  // sanitizers take memory of their own
+  const std::int64_t process = testing::peak_bytes();
   f();
   EXPECT_LE(device.activation_peak_bytes() - before + device.kept_bytes() - kept, most) << device.simd_level();
   EXPECT_GT(device.activation_peak_bytes(), before);
   if (measured) {
-    EXPECT_LE(peak_bytes() - process, most + large_pages) << device.simd_level() << ", the process";
+    EXPECT_LE(testing::peak_bytes() - process, most + large_pages) << device.simd_level() << ", the process";
   }
 }
 

@@ -8,7 +8,6 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <malloc.h>
@@ -25,6 +24,7 @@
 #include "toy/text/tokenizer.h"
 
 #include "tests/io/scratch.h"
+#include "tests/peak.h"
 #include "tests/sanitized.h"
 #include "tests/text/bpe_trial.h"
 #include "tests/text/sample.h"
@@ -416,22 +416,15 @@ TEST(TrainBpe, ThereAndBackOnShakespeare) {
 
 /// Bytes that f takes at most above what is there before, measured in a child.
 std::int64_t peak_of(const std::function<void()>& f) {
-  const auto peak = [] {
-    std::ifstream status("/proc/self/status");
-    std::string line;
-    while (std::getline(status, line) && !line.starts_with("VmHWM:")) {
-    }
-    return std::stol(line.substr(6)) * 1024;
-  };
   int ends[2] = {};
   if (::pipe(ends) != 0) return -1;
   const pid_t child = ::fork();
   if (child == 0) {
-    ::malloc_trim(0);                             // what was freed is not there for f
-    std::ofstream("/proc/self/clear_refs") << 5;  // the peak begins anew
-    const std::int64_t before = peak();
+    ::malloc_trim(0);  // what was freed is not there for f
+    testing::forget_peak();
+    const std::int64_t before = testing::peak_bytes();
     f();
-    const std::int64_t taken = peak() - before;
+    const std::int64_t taken = testing::peak_bytes() - before;
     ::_exit(::write(ends[1], &taken, sizeof taken) == sizeof taken ? 0 : 1);
   }
   std::int64_t taken = -1;
