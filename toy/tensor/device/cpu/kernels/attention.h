@@ -191,13 +191,17 @@ struct BlockRows {
   float *p, *o;
 };
 
-template <class Numbers, class Seen>
+/// fetch(row): asks for what is needed later, between other work.
+template <class Numbers, class Seen, class Fetch>
 void attention_block(const BlockRows& b, const Numbers& keys, const Numbers& values, float scale, bool first,
-                     const Seen& seen, Running& run) {
+                     const Seen& seen, const Fetch& fetch, Running& run) {
   std::int64_t needed[most_rows];  // positions that any row of the tile sees; weights beyond would be 0
   for_row_tiles(b.rows, [&]<int R>(std::int64_t r) {
     const std::int64_t positions = max(0, min(b.positions, seen(r + R - 1)));
-    for (int i = 0; i < R; ++i) needed[r + i] = positions;
+    for (int i = 0; i < R; ++i) {
+      needed[r + i] = positions;
+      fetch(r + i);
+    }
     scores_tile<R>(b.q + r, keys, b.d, positions, b.p + r * block);
   });
   softmax_step(
@@ -205,6 +209,18 @@ void attention_block(const BlockRows& b, const Numbers& keys, const Numbers& val
   for_row_tiles(b.rows, [&]<int R>(std::int64_t r) {
     values_tile<R>(b.p + r * block, values, needed[r], run.keep + r, b.o + r * values.stride);
   });
+}
+
+inline constexpr std::int64_t fetched_whole = 1 << 16;  // floats of a segment that are asked for as they lie
+
+/// Asks for the next segment if it is small, in the order in which it lies: rows of one head are too far apart for the
+/// processor to see them coming. `row`: of all rows [heads][tokens] of this segment, each asks for one.
+inline void fetch_row(const AttentionArgs& a, const Segment& segment, std::int64_t row) {
+  const std::int64_t d = a.kv->d, next = (segment.begin + segment.count) * d;
+  if (segment.count * d * (a.heads + 2 * a.kv->kv_heads) > fetched_whole) return;
+  fetch_ahead(a.q, next * a.heads + row * d, d);
+  if (row >= a.kv->kv_heads * segment.count) return;
+  for (const Tensor* x : {&a.kv->k, &a.kv->v}) fetch_ahead(x->data<float>(), next * a.kv->kv_heads + row * d, d);
 }
 
 inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memory) {
@@ -234,7 +250,9 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
     const std::byte* half = nullptr;
     if (stored) half = kv.pages.data()[tile.s][first / block] + 2 * head * block * bytes_of(kv.dtype, d);
     if (direct) {
-      attention_block(here, Halves{half, block}, Halves{half + 2 * block * d, d}, a.scale, first == 0, seen, run);
+      attention_block(
+          here, Halves{half, block}, Halves{half + 2 * block * d, d}, a.scale, first == 0, seen, [](std::int64_t) {},
+          run);
       continue;
     }
     if (stored) {
@@ -247,7 +265,12 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
         copy_few(values + j * stride, kv.v.data<float>() + from + j * step, d);
       }
     }
-    attention_block(here, Floats{keys, block}, Floats{values, stride}, a.scale, first == 0, seen, run);
+    const auto fetch = [&](std::int64_t r) {
+      if (stored || first > 0) return;
+      fetch_ahead(a.y, q[r] - a.q, d);
+      fetch_row(a, segment, (tile.h0 + r % tile.heads) * segment.count + tile.t0 + r / tile.heads);
+    };
+    attention_block(here, Floats{keys, block}, Floats{values, stride}, a.scale, first == 0, seen, fetch, run);
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     float* y = a.y + (q[r] - a.q);

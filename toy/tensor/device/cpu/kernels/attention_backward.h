@@ -90,16 +90,24 @@ inline void weigh_row(const AttentionBackwardArgs& a, const float* softmax, std:
   }
 }
 
-/// Asks for what the next head of the segment reads at the same row, or behind the last one the first head of the next
-/// segment: rows of one head lie too far apart for the processor to see them coming.
+/// Asks for what is read next, as rows of one head lie too far apart for the processor to see them coming. The next
+/// segment is asked for as it lies, a part by each row of this one, if it fits into the nearer caches; else the same
+/// row of the next head or, behind the last one, of the next segment's first head.
 inline void fetch_next(const HeadBackward& h, std::int64_t token, std::int64_t query) {
   const AttentionBackwardArgs& a = h.a;
-  const std::int64_t d = a.d, whole = h.segment.count * d;
-  const std::int64_t q = h.last() ? whole * a.heads - h.head * h.group * d : h.group * d;
-  for (const float* x : {a.q, a.dy, a.y}) fetch_ahead(x + h.q_row(token, query), q, d);
+  const std::int64_t d = a.d, count = h.segment.count, whole = count * d;
+  const std::int64_t row = h.head * count + token;
+  std::int64_t q = h.q_row(token, query), kv = h.kv_row(token);
+  if (whole * (3 * a.heads + 2 * a.kv_heads) <= fetched_whole) {
+    q = (h.segment.begin + count) * a.heads * d + (row * h.group + query) * d;
+    kv = (h.segment.begin + count) * a.kv_heads * d + row * d;
+  } else {
+    q += h.last() ? whole * a.heads - h.head * h.group * d : h.group * d;
+    kv += h.last() ? whole * a.kv_heads - h.head * d : d;
+  }
+  for (const float* x : {a.q, a.dy, a.y}) fetch_ahead(x, q, d);
   if (query > 0) return;
-  const std::int64_t kv = h.last() ? whole * a.kv_heads - h.head * d : d;
-  for (const float* x : {a.k, a.v}) fetch_ahead(x + h.kv_row(token), kv, d);
+  for (const float* x : {a.k, a.v}) fetch_ahead(x, kv, d);
 }
 
 /// The query rows of tokens [t0, t0 + tokens) against the loaded block of keys, which begins at `first`.
@@ -122,21 +130,25 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
     const std::int64_t R = min(tile_height, rows - r), here = min(positions, seen(r + R - 1));
     const std::int64_t wide = (here + panel_width - 1) / panel_width * panel_width;
     float *p = h.p + r * block, *ds = h.ds + r * block;
-    multiply_small<1>(h.q_turned + r, most_rows, h.keys_turned, block, R, wide, d, p, block, false);
-    multiply_small<1>(h.dy_turned + r, most_rows, h.values_turned, block, R, wide, d, ds, block, false);
+    multiply_small<Strides{1, most_rows, block}>(h.q_turned + r, most_rows, h.keys_turned, block, R, wide, d, p, block,
+                                                 false);
+    multiply_small<Strides{1, most_rows, block}>(h.dy_turned + r, most_rows, h.values_turned, block, R, wide, d, ds,
+                                                 block, false);
     for (std::int64_t i = 0; i < R; ++i) {
       const std::int64_t row = r + i, token = t0 + row / heads, query = h0 + row % heads;
       if (first == 0) fetch_next(h, token, query);
       const float* softmax = a.softmax + h.q_row(token, query) / d * 2;
       weigh_row(a, softmax, seen(row), wide, h.delta[row], p + i * block, ds + i * block);
     }
-    multiply_small<static_cast<int>(block)>(ds, 1, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);
+    multiply_small<Strides{block, 1, 0}>(ds, 1, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);
   }
   for (std::int64_t j = 0; j < positions; j += tile_height) {
     const std::int64_t n = min(tile_height, positions - j),
                        r = max(0, (first + j - t0) * heads);  // the first that sees j
-    multiply_small<1>(h.p + r * block + j, block, h.dy + r * pad, pad, n, pad, rows - r, h.dv + j * pad, pad, true);
-    multiply_small<1>(h.ds + r * block + j, block, h.q + r * pad, pad, n, pad, rows - r, h.dk + j * pad, pad, true);
+    multiply_small<Strides{1, block, 0}>(h.p + r * block + j, block, h.dy + r * pad, pad, n, pad, rows - r,
+                                         h.dv + j * pad, pad, true);
+    multiply_small<Strides{1, block, 0}>(h.ds + r * block + j, block, h.q + r * pad, pad, n, pad, rows - r,
+                                         h.dk + j * pad, pad, true);
   }
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (std::int64_t i = 0; i < heads; ++i) {

@@ -27,7 +27,7 @@ struct Product {
 /// A cell is 32 bits of a packed factor: one float, or two neighbours in k as bfloats, the first in the low half.
 struct Singles {
   static constexpr int per_cell = 1;
-  static vf multiply(vf sum, vf w, vf x) { return fma(x, w, sum); }
+  static vf multiply(vf sum, vf w, vf x) { return fma_onto(sum, w, x); }
 };
 struct Pairs {
   static constexpr int per_cell = 2;
@@ -225,8 +225,16 @@ struct PackedTile {
   const float* bias;  // or null
 };
 
-/// c [R][V * lanes] = a b + bias, or c + a b + bias. Row r of a lies a_m further.
-template <class Cell, int R, int a_m, int V>
+/// Floats from a row of a to the next, from a cell to the next of a and of b; 0: only the tile knows it.
+struct Strides {
+  int a_m, a_k, b_k;
+};
+inline constexpr Strides tiles_of_a{1, tile_height, panel_width};
+template <int a_m>
+inline constexpr Strides rows_of_a{a_m, 1, panel_width};
+
+/// c [R][V * lanes] = a b + bias, or c + a b + bias.
+template <class Cell, int R, Strides strides, int V>
 void multiply_packed(const PackedTile& t) {
   vf sum[R * V];  // of row i / V, vector i % V
   const auto c = [&](int i) { return t.c + i / V * t.c_m + i % V * lanes; };
@@ -239,21 +247,22 @@ void multiply_packed(const PackedTile& t) {
     });
   }
   const float *a = t.a, *b = t.b;
-  const auto step = [&]() __attribute__((always_inline)) {
-    vf w[V];
-    unrolled<V>([&](auto v) { w[v] = load(b + v * lanes); });
-    unrolled<R>([&](auto r) {
-      const vf x = broadcast_cell(a + r * a_m);
-      unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
+  const std::int64_t a_k = strides.a_k > 0 ? strides.a_k : t.a_k, b_k = strides.b_k > 0 ? strides.b_k : t.b_k;
+  const auto cells = [&](auto count) __attribute__((always_inline)) {
+    unrolled<count>([&](auto k) __attribute__((always_inline)) {
+      vf w[V];
+      unrolled<V>([&](auto v) { w[v] = load(b + k * b_k + v * lanes); });
+      unrolled<R>([&](auto r) {
+        const vf x = broadcast_cell(a + r * strides.a_m + k * a_k);
+        unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
+      });
     });
-    a += t.a_k;
-    b += t.b_k;
+    a += count * a_k;
+    b += count * b_k;
   };
-  for (std::int64_t k = t.cells / 2; k > 0; --k) {
-    step();
-    step();
-  }
-  if (t.cells % 2 != 0) step();
+  constexpr int turn = strides.a_k > 0 && strides.b_k > 0 ? 4 : 2;
+  for (std::int64_t k = t.cells / turn; k > 0; --k) cells(Known<turn>{});
+  for (std::int64_t k = t.cells % turn; k > 0; --k) cells(Known<1>{});
   if (t.bias != nullptr) {
     vf bias[V];
     unrolled<V>([&](auto v) { bias[v] = load(t.bias + v * lanes); });
@@ -264,42 +273,42 @@ void multiply_packed(const PackedTile& t) {
 
 using PackedTileFunction = void (*)(const PackedTile&);
 
-template <class Cell, int a_m = 1, int V = vectors>
+template <class Cell, Strides strides, int V = vectors>
 PackedTileFunction packed_tile(std::int64_t rows) {
   constexpr PackedTileFunction functions[] = {
-    &multiply_packed<Cell, 1, a_m, V>,
-    &multiply_packed<Cell, 2, a_m, V>,
-    &multiply_packed<Cell, 3, a_m, V>,
-    &multiply_packed<Cell, 4, a_m, V>,
-    &multiply_packed<Cell, 5, a_m, V>,
-    &multiply_packed<Cell, 6, a_m, V>,
+    &multiply_packed<Cell, 1, strides, V>,
+    &multiply_packed<Cell, 2, strides, V>,
+    &multiply_packed<Cell, 3, strides, V>,
+    &multiply_packed<Cell, 4, strides, V>,
+    &multiply_packed<Cell, 5, strides, V>,
+    &multiply_packed<Cell, 6, strides, V>,
 #if TOY_VECTOR_BYTES == 64
-    &multiply_packed<Cell, 7, a_m, V>,
-    &multiply_packed<Cell, 8, a_m, V>,
-    &multiply_packed<Cell, 9, a_m, V>,
-    &multiply_packed<Cell, 10, a_m, V>,
-    &multiply_packed<Cell, 11, a_m, V>,
-    &multiply_packed<Cell, 12, a_m, V>,
+    &multiply_packed<Cell, 7, strides, V>,
+    &multiply_packed<Cell, 8, strides, V>,
+    &multiply_packed<Cell, 9, strides, V>,
+    &multiply_packed<Cell, 10, strides, V>,
+    &multiply_packed<Cell, 11, strides, V>,
+    &multiply_packed<Cell, 12, strides, V>,
 #endif
   };
   return functions[rows - 1];
 }
 
 /// The same for M rows and N columns of floats, N a multiple of lanes; everything in the cache.
-template <int a_m>
+template <Strides strides>
 void multiply_small(const float* a, std::int64_t a_k, const float* b, std::int64_t b_k, std::int64_t M, std::int64_t N,
                     std::int64_t K, float* c, std::int64_t c_m, bool add) {
   for (std::int64_t n = 0; n < N; n += panel_width) {
     for (std::int64_t r = 0; r < M; r += tile_height) {
       const std::int64_t R = min(tile_height, M - r);
-      const auto tile = N - n < panel_width ? packed_tile<Singles, a_m, 1>(R) : packed_tile<Singles, a_m>(R);
-      tile({a + r * a_m, a_k, b + n, b_k, K, c + r * c_m + n, c_m, add, nullptr});
+      const auto tile = N - n < panel_width ? packed_tile<Singles, strides, 1>(R) : packed_tile<Singles, strides>(R);
+      tile({a + r * strides.a_m, a_k, b + n, b_k, K, c + r * c_m + n, c_m, add, nullptr});
     }
   }
 }
 
 /// One tile of a panel whose last columns do not exist: through a buffer, so that nothing is written beside c.
-template <class Cell, int a_m>
+template <class Cell, Strides strides>
 void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns) {
   float part[tile_height * panel_width] = {}, bias[panel_width] = {};
   const auto bytes = static_cast<std::size_t>(4 * columns);
@@ -310,7 +319,7 @@ void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns) {
   t.c = part;
   t.c_m = panel_width;
   t.bias = t.bias != nullptr ? bias : nullptr;
-  (columns <= lanes ? packed_tile<Cell, a_m, 1>(rows) : packed_tile<Cell, a_m>(rows))(t);
+  (columns <= lanes ? packed_tile<Cell, strides, 1>(rows) : packed_tile<Cell, strides>(rows))(t);
   for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(c + r * c_m, part + r * panel_width, bytes);
 }
 
@@ -319,23 +328,24 @@ struct PackedBlock {
   alignas(64) float cells[block_height * long_rows];
 };
 
-/// Rows of c, at most block_height, for some panels of packed b; one slice of k. a_m: how far rows of a lie apart.
-template <class Cell, int a_m>
+/// Rows of c, at most block_height, for some panels of packed b; one slice of k.
+template <class Cell, Strides strides>
 void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
   const std::int64_t cells = cells_of<Cell>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
-  const std::int64_t a_k = a_m == 1 ? tile_height : 1, row = a_m == 1 ? K : a_m;
+  const std::int64_t row = strides.a_m == 1 ? K : strides.a_m;
   for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
     const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
     const float* b = p.panels + (panel * cells + depth.begin) * panel_width;
     const float* bias = p.bias != nullptr && depth.end == cells ? p.bias + n : nullptr;
     for (std::int64_t r = 0; r < M; r += tile_height) {
       const std::int64_t R = min(tile_height, M - r);
-      const PackedTile tile{a.cells + r * row,        a_k, b, panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
-                            p.add || depth.begin > 0, bias};
+      const PackedTile tile{
+          a.cells + r * row,        strides.a_k, b, panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
+          p.add || depth.begin > 0, bias};
       if (columns < panel_width) {
-        multiply_edge<Cell, a_m>(tile, R, columns);
+        multiply_edge<Cell, strides>(tile, R, columns);
       } else {
-        packed_tile<Cell, a_m>(R)(tile);
+        packed_tile<Cell, strides>(R)(tile);
       }
     }
   }
@@ -343,11 +353,11 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
 
 template <class Cell>
 void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
-  if (p.a_k != 1) return multiply_slice<Cell, 1>(p, rows, panels, depth, a);
+  if (p.a_k != 1) return multiply_slice<Cell, tiles_of_a>(p, rows, panels, depth, a);
   if (row_stride(depth.end - depth.begin) == long_rows) {
-    return multiply_slice<Cell, long_rows>(p, rows, panels, depth, a);
+    return multiply_slice<Cell, rows_of_a<long_rows>>(p, rows, panels, depth, a);
   }
-  multiply_slice<Cell, short_rows>(p, rows, panels, depth, a);
+  multiply_slice<Cell, rows_of_a<short_rows>>(p, rows, panels, depth, a);
 }
 
 /// f(slice of the cells of K), in order.

@@ -106,6 +106,20 @@ inline vf fma(vf a, vf b, vf c) {
 #endif
 }
 
+/// The same, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop from register to
+/// register and some to the stack.
+inline vf fma_onto(vf sum, vf a, vf b) {
+#if defined(__AVX512F__)
+  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+#elif defined(__FMA__)
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+  return sum;
+#else
+  return fma(a, b, sum);
+#endif
+}
+
 /// Per lane a > b ? a : b, and a < b ? a : b: b where one is NaN.
 inline vf max(vf a, vf b) {
 #if defined(__AVX512F__)
