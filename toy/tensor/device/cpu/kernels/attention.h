@@ -211,16 +211,22 @@ void attention_block(const BlockRows& b, const Numbers& keys, const Numbers& val
   });
 }
 
-inline constexpr std::int64_t fetched_whole = 1 << 16;  // floats of a segment that are asked for as they lie
+inline constexpr std::int64_t fetched_whole = 1 << 16;  // floats of a segment that are asked for as they lie; 256 KB
+
+/// Row `row` behind a segment, in a tensor [T, heads, d].
+inline std::int64_t behind(const Segment& segment, std::int64_t heads, std::int64_t row) {
+  return (segment.begin + segment.count) * heads + row;
+}
 
 /// Asks for the next segment if it is small, in the order in which it lies: rows of one head are too far apart for the
 /// processor to see them coming. `row`: of all rows [heads][tokens] of this segment, each asks for one.
 inline void fetch_row(const AttentionArgs& a, const Segment& segment, std::int64_t row) {
-  const std::int64_t d = a.kv->d, next = (segment.begin + segment.count) * d;
+  const std::int64_t d = a.kv->d;
   if (segment.count * d * (a.heads + 2 * a.kv->kv_heads) > fetched_whole) return;
-  fetch_ahead(a.q, next * a.heads + row * d, d);
+  fetch_ahead(a.q, behind(segment, a.heads, row) * d, d);
   if (row >= a.kv->kv_heads * segment.count) return;
-  for (const Tensor* x : {&a.kv->k, &a.kv->v}) fetch_ahead(x->data<float>(), next * a.kv->kv_heads + row * d, d);
+  for (const Tensor* x : {&a.kv->k, &a.kv->v})
+    fetch_ahead(x->data<float>(), behind(segment, a.kv->kv_heads, row) * d, d);
 }
 
 inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memory) {

@@ -8,6 +8,9 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
+/// What is multiplied: query rows [d][48] by keys or values [d][64]; weights [48][64], or those turned, by rows [pad].
+inline constexpr Strides turned_rows{1, most_rows, block}, weights{block, 1, 0}, turned_weights{1, block, 0};
+
 /// One key/value head of one segment, and the memory it works in. Rows of `pad` floats end in zeros.
 struct HeadBackward {
   const AttentionBackwardArgs& a;
@@ -99,8 +102,8 @@ inline void fetch_next(const HeadBackward& h, std::int64_t token, std::int64_t q
   const std::int64_t row = h.head * count + token;
   std::int64_t q = h.q_row(token, query), kv = h.kv_row(token);
   if (whole * (3 * a.heads + 2 * a.kv_heads) <= fetched_whole) {
-    q = (h.segment.begin + count) * a.heads * d + (row * h.group + query) * d;
-    kv = (h.segment.begin + count) * a.kv_heads * d + row * d;
+    q = behind(h.segment, a.heads, row * h.group + query) * d;
+    kv = behind(h.segment, a.kv_heads, row) * d;
   } else {
     q += h.last() ? whole * a.heads - h.head * h.group * d : h.group * d;
     kv += h.last() ? whole * a.kv_heads - h.head * d : d;
@@ -130,25 +133,23 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
     const std::int64_t R = min(tile_height, rows - r), here = min(positions, seen(r + R - 1));
     const std::int64_t wide = (here + panel_width - 1) / panel_width * panel_width;
     float *p = h.p + r * block, *ds = h.ds + r * block;
-    multiply_small<Strides{1, most_rows, block}>(h.q_turned + r, most_rows, h.keys_turned, block, R, wide, d, p, block,
-                                                 false);
-    multiply_small<Strides{1, most_rows, block}>(h.dy_turned + r, most_rows, h.values_turned, block, R, wide, d, ds,
-                                                 block, false);
+    multiply_small<turned_rows>(h.q_turned + r, h.keys_turned, block, R, wide, d, p, block, false);
+    multiply_small<turned_rows>(h.dy_turned + r, h.values_turned, block, R, wide, d, ds, block, false);
     for (std::int64_t i = 0; i < R; ++i) {
       const std::int64_t row = r + i, token = t0 + row / heads, query = h0 + row % heads;
       if (first == 0) fetch_next(h, token, query);
       const float* softmax = a.softmax + h.q_row(token, query) / d * 2;
       weigh_row(a, softmax, seen(row), wide, h.delta[row], p + i * block, ds + i * block);
     }
-    multiply_small<Strides{block, 1, 0}>(ds, 1, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);
+    multiply_small<weights>(ds, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);
   }
   for (std::int64_t j = 0; j < positions; j += tile_height) {
     const std::int64_t n = min(tile_height, positions - j),
                        r = max(0, (first + j - t0) * heads);  // the first that sees j
-    multiply_small<Strides{1, block, 0}>(h.p + r * block + j, block, h.dy + r * pad, pad, n, pad, rows - r,
-                                         h.dv + j * pad, pad, true);
-    multiply_small<Strides{1, block, 0}>(h.ds + r * block + j, block, h.q + r * pad, pad, n, pad, rows - r,
-                                         h.dk + j * pad, pad, true);
+    multiply_small<turned_weights>(h.p + r * block + j, h.dy + r * pad, pad, n, pad, rows - r, h.dv + j * pad, pad,
+                                   true);
+    multiply_small<turned_weights>(h.ds + r * block + j, h.q + r * pad, pad, n, pad, rows - r, h.dk + j * pad, pad,
+                                   true);
   }
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (std::int64_t i = 0; i < heads; ++i) {

@@ -212,12 +212,11 @@ void pack_piece(const Product& p, std::int64_t piece) {
   pack_cells<Cell>(p, {piece * packed_cells, min(cells_of<Cell>(p.K), (piece + 1) * packed_cells)});
 }
 
-/// One tile: rows of a [cell][a_k], columns of one panel of b [cell][b_k].
+/// One tile: some rows of a, columns of one panel of b.
 struct PackedTile {
   const float* a;
-  std::int64_t a_k;
   const float* b;
-  std::int64_t b_k;
+  std::int64_t b_k;  // where the strides leave it open
   std::int64_t cells;
   float* c;
   std::int64_t c_m;
@@ -225,7 +224,7 @@ struct PackedTile {
   const float* bias;  // or null
 };
 
-/// Floats from a row of a to the next, from a cell to the next of a and of b; 0: only the tile knows it.
+/// Floats from a row of a to the next, from a cell of a to the next, and from one of b; b_k 0: the tile's.
 struct Strides {
   int a_m, a_k, b_k;
 };
@@ -247,20 +246,20 @@ void multiply_packed(const PackedTile& t) {
     });
   }
   const float *a = t.a, *b = t.b;
-  const std::int64_t a_k = strides.a_k > 0 ? strides.a_k : t.a_k, b_k = strides.b_k > 0 ? strides.b_k : t.b_k;
+  const std::int64_t b_k = strides.b_k > 0 ? strides.b_k : t.b_k;
   const auto cells = [&](auto count) __attribute__((always_inline)) {
     unrolled<count>([&](auto k) __attribute__((always_inline)) {
       vf w[V];
       unrolled<V>([&](auto v) { w[v] = load(b + k * b_k + v * lanes); });
       unrolled<R>([&](auto r) {
-        const vf x = broadcast_cell(a + r * strides.a_m + k * a_k);
+        const vf x = broadcast_cell(a + r * strides.a_m + k * strides.a_k);
         unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
       });
     });
-    a += count * a_k;
+    a += count * strides.a_k;
     b += count * b_k;
   };
-  constexpr int turn = strides.a_k > 0 && strides.b_k > 0 ? 4 : 2;
+  constexpr int turn = strides.b_k > 0 ? 4 : 2;
   for (std::int64_t k = t.cells / turn; k > 0; --k) cells(Known<turn>{});
   for (std::int64_t k = t.cells % turn; k > 0; --k) cells(Known<1>{});
   if (t.bias != nullptr) {
@@ -273,36 +272,26 @@ void multiply_packed(const PackedTile& t) {
 
 using PackedTileFunction = void (*)(const PackedTile&);
 
+template <class Cell, Strides strides, int V, int... before>
+PackedTileFunction packed_tile(std::int64_t rows, std::integer_sequence<int, before...>) {
+  constexpr PackedTileFunction functions[] = {&multiply_packed<Cell, before + 1, strides, V>...};
+  return functions[rows - 1];
+}
+/// For 1 to tile_height rows.
 template <class Cell, Strides strides, int V = vectors>
 PackedTileFunction packed_tile(std::int64_t rows) {
-  constexpr PackedTileFunction functions[] = {
-    &multiply_packed<Cell, 1, strides, V>,
-    &multiply_packed<Cell, 2, strides, V>,
-    &multiply_packed<Cell, 3, strides, V>,
-    &multiply_packed<Cell, 4, strides, V>,
-    &multiply_packed<Cell, 5, strides, V>,
-    &multiply_packed<Cell, 6, strides, V>,
-#if TOY_VECTOR_BYTES == 64
-    &multiply_packed<Cell, 7, strides, V>,
-    &multiply_packed<Cell, 8, strides, V>,
-    &multiply_packed<Cell, 9, strides, V>,
-    &multiply_packed<Cell, 10, strides, V>,
-    &multiply_packed<Cell, 11, strides, V>,
-    &multiply_packed<Cell, 12, strides, V>,
-#endif
-  };
-  return functions[rows - 1];
+  return packed_tile<Cell, strides, V>(rows, std::make_integer_sequence<int, tile_height>());
 }
 
 /// The same for M rows and N columns of floats, N a multiple of lanes; everything in the cache.
 template <Strides strides>
-void multiply_small(const float* a, std::int64_t a_k, const float* b, std::int64_t b_k, std::int64_t M, std::int64_t N,
-                    std::int64_t K, float* c, std::int64_t c_m, bool add) {
+void multiply_small(const float* a, const float* b, std::int64_t b_k, std::int64_t M, std::int64_t N, std::int64_t K,
+                    float* c, std::int64_t c_m, bool add) {
   for (std::int64_t n = 0; n < N; n += panel_width) {
     for (std::int64_t r = 0; r < M; r += tile_height) {
       const std::int64_t R = min(tile_height, M - r);
       const auto tile = N - n < panel_width ? packed_tile<Singles, strides, 1>(R) : packed_tile<Singles, strides>(R);
-      tile({a + r * strides.a_m, a_k, b + n, b_k, K, c + r * c_m + n, c_m, add, nullptr});
+      tile({a + r * strides.a_m, b + n, b_k, K, c + r * c_m + n, c_m, add, nullptr});
     }
   }
 }
@@ -339,9 +328,8 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
     const float* bias = p.bias != nullptr && depth.end == cells ? p.bias + n : nullptr;
     for (std::int64_t r = 0; r < M; r += tile_height) {
       const std::int64_t R = min(tile_height, M - r);
-      const PackedTile tile{
-          a.cells + r * row,        strides.a_k, b, panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
-          p.add || depth.begin > 0, bias};
+      const PackedTile tile{a.cells + r * row,        b,   panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
+                            p.add || depth.begin > 0, bias};
       if (columns < panel_width) {
         multiply_edge<Cell, strides>(tile, R, columns);
       } else {
