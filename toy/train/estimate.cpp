@@ -106,6 +106,8 @@ TrainingMemory training_memory(const Metadata& metadata, const TrainingOptions& 
   tape.backward(model->loss(model->forward(ctx), targets));
   for (const Parameter& p : parameters(*model)) m.gradients += tape.gradient(p.value) ? p.value.bytes() : 0;
   m.activations = trace.peak_bytes() - m.gradients;
+  // Tensors that come and go leave gaps: 7 % of it, of widths from 128 to 288, and 5 % at 512.
+  if (options.recompute) m.activations += m.activations * 7 / 100;
   m.data = std::max(data.kept, data.preparing - m.total());
   return m;
 }
