@@ -303,7 +303,8 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
       {"--corpus", "letters.txt", "--d-model", "16", "--vocab-size", "8000", "--val-share", "0.001"}};
   if (const char* reference = std::getenv("TOY_REFERENCE")) {
     for (const char* name : {"gpt-2", "llama-bpe"}) {
-      shapes.push_back({"--corpus", "large.txt", "--d-model", "16", "--val-share", "0.001", "--vocab",
+      // As wide as a panel of the widest level: narrower levels touch half of one that is not full.
+      shapes.push_back({"--corpus", "large.txt", "--d-model", "32", "--val-share", "0.001", "--vocab",
                         std::string(reference) + "/vocab/ggml-vocab-" + name + ".gguf"});
       shapes.push_back(shapes.back());
       shapes.back()[1] = "letters.txt";
