@@ -1,7 +1,7 @@
 # Compiles kernels/level.cpp once per SIMD level: namespace toy::cpu::<level>, the level's instruction set, always
 # optimised (unoptimised kernels would also leave copies of inline functions that run on newer processors only).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  set(levels v2 v3 v4 v4_vnni)
+  set(levels v2 v3 v4 v4_vnni v4_amx)
 else()
   set(levels generic)
 endif()
@@ -9,6 +9,7 @@ set(flags_v2 -march=x86-64-v2)
 set(flags_v3 -march=x86-64-v3)
 set(flags_v4 -march=x86-64-v4)
 set(flags_v4_vnni -march=x86-64-v4 -mavx512vnni)
+set(flags_v4_amx ${flags_v4_vnni} -mavx512bf16 -mamx-tile -mamx-bf16)
 set(flags_generic)
 
 set(optimise -O3)

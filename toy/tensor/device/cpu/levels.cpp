@@ -2,6 +2,12 @@
 #include "toy/tensor/ops/gather.h"
 #include "toy/tensor/ops/linear.h"
 
+#if defined(__x86_64__) && defined(__linux__)
+#include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace toy::cpu {
 
 #if defined(__x86_64__)
@@ -15,6 +21,9 @@ namespace v4 {
 extern const Level level;
 }
 namespace v4_vnni {
+extern const Level level;
+}
+namespace v4_amx {
 extern const Level level;
 }
 #else
@@ -42,6 +51,23 @@ bool has_v4() {
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 bool has_v4_vnni() { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
+
+/// Linux saves the registers of 16 x 16 for those who have asked, for the whole process (Documentation/x86/xstate.rst).
+bool may_use_tiles() {
+#if defined(__linux__)
+  constexpr long ask_for_state = 0x1023, tile_data = 18;
+  return syscall(SYS_arch_prctl, ask_for_state, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+bool has_v4_amx() {
+  if (!has_v4_vnni() || !__builtin_cpu_supports("avx512bf16")) return false;
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  constexpr unsigned amx_bf16 = 1U << 22, amx_tile = 1U << 24;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & amx_bf16) == 0 || (d & amx_tile) == 0) return false;
+  return may_use_tiles();
+}
 #endif
 
 bool always() { return true; }
@@ -52,6 +78,7 @@ bool never() { return false; }
 const std::vector<Level>& levels() {
   static const std::vector<Level> all = {
 #if defined(__x86_64__)
+    when(&has_v4_amx, v4_amx::level),
     when(&has_v4_vnni, v4_vnni::level),
     when(&has_v4, v4::level),
     when(&has_v3, v3::level),

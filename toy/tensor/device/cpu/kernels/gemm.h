@@ -5,6 +5,7 @@
 #include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/device/cpu/kernels/panels.h"
 #include "toy/tensor/device/cpu/kernels/pieces.h"
+#include "toy/tensor/device/cpu/kernels/tiles.h"
 
 namespace toy::cpu::TOY_LEVEL {
 
@@ -26,31 +27,47 @@ struct Product {
 
 /// A cell is 32 bits of a packed factor: one float, or two neighbours in k as bfloats, the first in the low half.
 struct Singles {
-  static constexpr int per_cell = 1;
+  static constexpr int per_cell = 1, together = 1;
   static vf multiply(vf sum, vf w, vf x) { return fma_onto(sum, w, x); }
 };
 struct Pairs {
-  static constexpr int per_cell = 2;
+  static constexpr int per_cell = 2, together = 1;
   static vf multiply(vf sum, vf w, vf x) { return dot_pairs(sum, w, x); }
   static vf lanes_of(vf low, vf high) { return pair_lanes(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours(first, second); }
 };
 /// Pairs on a processor that rounds and multiplies them in one instruction; the same bytes.
 struct FastPairs {
-  static constexpr int per_cell = 2;
+  static constexpr int per_cell = 2, together = 1;
   static vf multiply(vf sum, vf w, vf x) { return dot_pairs_fast(sum, w, x); }
   static vf lanes_of(vf low, vf high) { return pair_lanes_fast(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours_fast(first, second); }
 };
 
+/// Pairs in registers of 16 x 16: K is filled up with zeros, and its products are added in another order.
+struct Tiles : FastPairs {
+  static constexpr int together = register_cells;
+};
+
+/// What the factors of a call's products are packed as. By its shape alone, as it changes bytes.
+enum class CellKind : std::uint8_t { singles, pairs, tiles };
+
+/// least_K: the shortest sum of the call. 16 of them fill half a register of cells, and no more memory than floats do.
+inline CellKind kind_of_cells(Precision precision, std::int64_t least_K) {
+  if (precision == Precision::f32) return CellKind::singles;
+  return has_tiles && least_K >= register_cells ? CellKind::tiles : CellKind::pairs;
+}
+
 template <class Cell>
 std::int64_t cells_of(std::int64_t K) {
-  return (K + Cell::per_cell - 1) / Cell::per_cell;
+  constexpr std::int64_t together = Cell::together * Cell::per_cell;
+  return (K + together - 1) / together * Cell::together;
 }
 
 inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;  // rows of c whose sums stay in registers
 inline constexpr std::int64_t block_height = 16 * tile_height;   // rows of a that are packed together
-inline constexpr std::int64_t block_depth = 512;                 // cells of k that are packed together
+inline std::int64_t tile_rows_of(CellKind kind) { return kind == CellKind::tiles ? 2 * register_rows : tile_height; }
+inline constexpr std::int64_t block_depth = 512;  // cells of k that are packed together
 /// Cells from a row of a to the next, for so many cells of k; rows begin in different sets of the cache.
 inline constexpr int short_rows = 128 + 16, long_rows = block_depth + 16;
 inline int row_stride(std::int64_t cells) { return cells <= 128 ? short_rows : long_rows; }
@@ -150,20 +167,43 @@ void pack_tiles(const float* from, std::int64_t stride, std::int64_t K, std::int
   }
 }
 
-/// The cells `depth` of the rows `rows` of a: as [row][row_stride] where k runs along rows, else in tiles as
-/// [tile][cell][tile_height].
+/// to [n][cells of K, `width` apart] <- rows [K][n] that lie `stride` apart, by squares of cells.
+template <class Cell>
+void pack_turned(const float* from, std::int64_t stride, std::int64_t K, std::int64_t n, float* to,
+                 std::int64_t width) {
+  for (std::int64_t k = 0; k < cells_of<Cell>(K); k += lanes) {
+    for (std::int64_t i = 0; i < n; i += lanes) {
+      const std::int64_t here = min(lanes, n - i);
+      vf square[lanes];
+      unrolled<lanes>([&](auto c) {
+        const std::int64_t at = 2 * (k + c);
+        square[c] = at < K ? cells_of_rows<Cell>(from + at * stride + i, stride, at + 1 < K, here) : vf{};
+      });
+      turn_square(square);
+      for (std::int64_t r = 0; r < here; ++r) store(to + (i + r) * width + k, square[r]);
+    }
+  }
+}
+
+/// The cells `depth` of the rows `rows` of a: as [row][row_stride] where k runs along rows or cells come together,
+/// else in tiles as [tile][cell][tile_height].
 template <class Cell>
 void pack_a(const Product& p, Range rows, Range depth, float* to) {
   const std::int64_t k = depth.begin * Cell::per_cell, n = rows.end - rows.begin;
-  const std::int64_t K = min(p.K, depth.end * Cell::per_cell) - k;
+  const std::int64_t K = min(p.K, depth.end * Cell::per_cell) - k, cells = depth.end - depth.begin;
   const float* from = p.a + rows.begin * p.a_m + k * p.a_k;
-  if (p.a_k != 1) return pack_tiles<Cell>(from, p.a_k, K, n, to);
-  const int stride = row_stride(depth.end - depth.begin);
+  const int stride = row_stride(cells);
+  if constexpr (Cell::together > 1) {
+    if (p.a_k != 1) return pack_turned<Cell>(from, p.a_k, K, n, to, stride);
+  } else {
+    if (p.a_k != 1) return pack_tiles<Cell>(from, p.a_k, K, n, to);
+  }
   for (std::int64_t r = 0; r < n; ++r, from += p.a_m, to += stride) {
     if constexpr (Cell::per_cell == 1) {
       copy_few(to, from, K);
     } else {
       pair_row<Cell>(from, K, to);
+      for (std::int64_t i = (K + 1) / 2; i < cells; ++i) to[i] = 0;
     }
   }
 }
@@ -176,7 +216,7 @@ std::int64_t packing_pieces(const Product& p) {
   return p.b_n == 1 ? (cells_of<Cell>(p.K) + packed_cells - 1) / packed_cells : p.panel_count();
 }
 
-/// Some cells of k of all panels, rows read whole; zeros beyond the last column.
+/// Some cells of k of all panels, rows read whole; zeros beyond the last column and the last k.
 template <class Cell>
 void pack_cells(const Product& p, Range cells) {
   const std::int64_t panel = cells_of<Cell>(p.K) * panel_width, width = p.panel_count() * panel_width;
@@ -186,19 +226,20 @@ void pack_cells(const Product& p, Range cells) {
     for (std::int64_t n = 0; n < width; n += panel_width, to += panel) {
       __builtin_prefetch(to + 8 * panel_width, 1);
       for (std::int64_t i = 0; i < panel_width; i += lanes) {
-        const std::int64_t here = max(0, min(lanes, p.N - n - i));
+        const std::int64_t here = Cell::per_cell * k < p.K ? max(0, min(lanes, p.N - n - i)) : 0;
         store(to + i, cells_of_rows<Cell>(row + n + i, p.b_k, Cell::per_cell * k + 1 < p.K, here));
       }
     }
   }
 }
 
-/// One panel of b; zeros beyond the last column.
+/// One panel of b; zeros beyond the last column and the last k.
 template <class Cell>
 void pack_panel(const Product& p, std::int64_t panel) {
   const std::int64_t cells = cells_of<Cell>(p.K), column = panel * panel_width, n = min(panel_width, p.N - column);
   float* to = p.panels + panel * cells * panel_width;
-  if (n < panel_width) __builtin_memset(to, 0, static_cast<std::size_t>(4 * cells * panel_width));
+  if (n < panel_width || cells * Cell::per_cell > p.K)
+    __builtin_memset(to, 0, static_cast<std::size_t>(4 * cells * panel_width));
   for (std::int64_t r = 0; r < n; r += 4) {
     const float* rows = p.b + (column + r) * p.b_n;
     for (std::int64_t i = 0; i < 4; ++i) fetch_ahead(rows + i * p.b_n, panel_width * p.b_n, p.K);
@@ -339,8 +380,70 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
   }
 }
 
+/// One block of c in registers: R times 16 rows and V times 16 columns. Rows of a lie a_m cells apart.
+template <int R, int V>
+void multiply_registers(const PackedTile& t, std::int64_t a_m) {
+  constexpr int first_a = R * V, first_b = first_a + R;
+  unrolled<R * V>([&](auto i) {
+    float* c = t.c + i / V * register_rows * t.c_m + i % V * register_cells;
+    if (t.add) return tile_load<i>(c, t.c_m);
+    for (int r = 0; r < register_rows; ++r) __builtin_prefetch(c + r * t.c_m, 1);
+    if (t.bias != nullptr) return tile_load<i>(t.bias + i % V * register_cells, 0);
+    tile_zero<i>();
+  });
+  const float *a = t.a, *b = t.b;
+  for (std::int64_t k = t.cells; k > 0; k -= register_cells, a += register_cells, b += register_cells * panel_width) {
+    unrolled<V>([&](auto v) { tile_load<first_b + v>(b + v * register_cells, panel_width); });
+    unrolled<R>([&](auto r) {
+      tile_load<first_a + r>(a + r * register_rows * a_m, a_m);
+      unrolled<V>([&](auto v) { tile_multiply<r * V + v, first_a + r, first_b + v>(); });
+    });
+  }
+  unrolled<R * V>([&](auto i) { tile_store<i>(t.c + i / V * register_rows * t.c_m + i % V * register_cells, t.c_m); });
+}
+
+/// The same for a block that c does not have whole, through a buffer.
+inline void multiply_registers_edge(PackedTile t, std::int64_t a_m, std::int64_t rows, std::int64_t columns) {
+  alignas(64) float part[2 * register_rows * panel_width] = {}, bias[panel_width] = {};
+  float* c = t.c;
+  const std::int64_t c_m = t.c_m;
+  for (std::int64_t r = 0; r < rows && t.add; ++r) copy_few(part + r * panel_width, c + r * c_m, columns);
+  if (t.bias != nullptr) copy_few(bias, t.bias, columns);
+  t.c = part;
+  t.c_m = panel_width;
+  t.bias = t.bias != nullptr ? bias : nullptr;
+  const bool half = columns <= register_cells;
+  if (rows <= register_rows) {
+    half ? multiply_registers<1, 1>(t, a_m) : multiply_registers<1, 2>(t, a_m);
+  } else {
+    half ? multiply_registers<2, 1>(t, a_m) : multiply_registers<2, 2>(t, a_m);
+  }
+  for (std::int64_t r = 0; r < rows; ++r) copy_few(c + r * c_m, part + r * panel_width, columns);
+}
+
+/// The same in registers of 16 x 16. The bias comes first.
+inline void multiply_slice_in_registers(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+  const std::int64_t cells = cells_of<Tiles>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
+  const std::int64_t stride = row_stride(K), step = tile_rows_of(CellKind::tiles);
+  for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
+    const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
+    const float* b = p.panels + (panel * cells + depth.begin) * panel_width;
+    const float* bias = p.bias != nullptr && depth.begin == 0 ? p.bias + n : nullptr;
+    for (std::int64_t r = 0; r < M; r += step) {
+      const PackedTile tile{a.cells + r * stride,     b,   panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
+                            p.add || depth.begin > 0, bias};
+      if (columns < panel_width || M - r < step) {
+        multiply_registers_edge(tile, stride, min(step, M - r), columns);
+      } else {
+        multiply_registers<2, 2>(tile, stride);
+      }
+    }
+  }
+}
+
 template <class Cell>
 void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+  if constexpr (Cell::together > 1) return multiply_slice_in_registers(p, rows, panels, depth, a);
   if (p.a_k != 1) return multiply_slice<Cell, tiles_of_a>(p, rows, panels, depth, a);
   if (row_stride(depth.end - depth.begin) == long_rows) {
     return multiply_slice<Cell, rows_of_a<long_rows>>(p, rows, panels, depth, a);
@@ -352,7 +455,10 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
 template <class Cell, class F>
 void for_slices(std::int64_t K, const F& f) {
   const std::int64_t cells = cells_of<Cell>(K), slices = max(1, (cells + block_depth - 1) / block_depth);
-  for (std::int64_t slice = 0; slice < slices; ++slice) f(part(cells, slice, slices));
+  for (std::int64_t slice = 0; slice < slices; ++slice) {
+    const Range here = part(cells / Cell::together, slice, slices);
+    f(Range{here.begin * Cell::together, here.end * Cell::together});
+  }
 }
 
 /// Products that follow each other piece by piece: they share c and add up in it, or share a (and M and K). c is cut
@@ -361,10 +467,11 @@ struct Chain {
   const Product* products;
   std::int64_t count;
   bool share_a;
-  bool together = false;  // threads take pieces from each other
+  bool together = false;              // threads take pieces from each other
+  std::int64_t height = tile_height;  // of a tile
   std::int64_t shares = 1, blocks = 0, groups = 0;
 
-  std::int64_t tiles() const { return (products[0].M + tile_height - 1) / tile_height; }
+  std::int64_t tiles() const { return (products[0].M + height - 1) / height; }
   std::int64_t pieces() const { return blocks * groups; }
 };
 
@@ -376,7 +483,7 @@ void for_blocks(const Chain& chain, const F& f) {
     Range rest = part(chain.tiles(), s, chain.shares);
     while (rest.begin < rest.end) {
       const std::int64_t left = rest.end - rest.begin;
-      const std::int64_t taken = min(block_height / tile_height, chain.together ? (left + 1) / 2 : left);
+      const std::int64_t taken = min(block_height / chain.height, chain.together ? (left + 1) / 2 : left);
       f(Range{rest.begin, rest.begin + taken});
       rest.begin += taken;
     }
@@ -409,7 +516,8 @@ template <class Cell>
 void multiply_piece(const Chain& chain, std::int64_t i) {
   PackedBlock a;
   const Range tiles = block_at(chain, i / chain.groups);
-  const Range rows{tiles.begin * tile_height, min(chain.products[0].M, tiles.end * tile_height)};
+  const Range rows{tiles.begin * chain.height, min(chain.products[0].M, tiles.end * chain.height)};
+  [[maybe_unused]] const std::conditional_t<(Cell::together > 1), TileRegisters, Known<0>> registers;
   const auto panels = [&](const Product& p) { return part(p.panel_count(), i % chain.groups, chain.groups); };
   if (chain.share_a) {
     for_slices<Cell>(chain.products[0].K, [&](Range depth) {
@@ -441,6 +549,7 @@ struct ProductPlan {
   int packed_count = 0;
   std::int64_t operations = 0;
   std::int64_t threads = 1;  // that the chains are cut for
+  CellKind cells = CellKind::singles;
 };
 
 /// Gives b of a product `memory` for its panels, which moves on.
@@ -454,7 +563,8 @@ inline void pack_later(ProductPlan& plan, const Product& p) { plan.packed[plan.p
 
 inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t count, bool share_a,
                       std::int64_t shares) {
-  Chain& chain = plan.chains[plan.chain_count++] = {products, count, share_a, plan.threads > 1};
+  Chain& chain =
+      plan.chains[plan.chain_count++] = {products, count, share_a, plan.threads > 1, tile_rows_of(plan.cells)};
   cut(chain, shares);
   for (std::int64_t i = 0; i < count; ++i) plan.operations += products[i].M * products[i].N * products[i].K;
 }
@@ -494,12 +604,14 @@ void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, co
   }
 }
 
-/// The same in the precision asked for.
+/// The same with the cells of the plan.
 template <class Others, class Finish>
-void run_plan(const ProductPlan& plan, Precision precision, int threads, std::int64_t other_count, const Others& others,
-              std::int64_t finishes, const Finish& finish) {
-  if (precision == Precision::f32) {
+void run_plan_of(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others,
+                 std::int64_t finishes, const Finish& finish) {
+  if (plan.cells == CellKind::singles) {
     run_plan<Singles>(plan, threads, other_count, others, finishes, finish);
+  } else if (has_tiles && plan.cells == CellKind::tiles) {
+    if constexpr (has_tiles) run_plan<Tiles>(plan, threads, other_count, others, finishes, finish);
   } else if (has_dot_pairs()) {
     run_plan<FastPairs>(plan, threads, other_count, others, finishes, finish);
   } else {
@@ -508,9 +620,9 @@ void run_plan(const ProductPlan& plan, Precision precision, int threads, std::in
 }
 
 /// The same with products alone.
-inline void run_plan(const ProductPlan& plan, Precision precision, int threads) {
-  run_plan(
-      plan, precision, threads, 0, [](std::int64_t, std::int64_t) {}, 0, [](std::int64_t) {});
+inline void run_plan_of(const ProductPlan& plan, int threads) {
+  run_plan_of(
+      plan, threads, 0, [](std::int64_t, std::int64_t) {}, 0, [](std::int64_t) {});
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

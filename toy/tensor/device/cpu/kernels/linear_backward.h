@@ -72,6 +72,9 @@ inline RowParts row_parts(const LinearBackwardArgs& a) {
 inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t threads, ProductPlan& plan) {
   const LinearBackwardArgs::Output* outputs = a.outputs.data();
   plan.threads = threads;
+  std::int64_t least = rows.range[0].end;  // the shortest sum
+  for (int i = 0; i < a.count; ++i) least = min(least, outputs[i].N);
+  plan.cells = kind_of_cells(a.precision, least);
   float* memory = a.scratch;
   for (int i = 0; i < a.count && a.dx != nullptr; ++i) {
     const auto& out = outputs[i];
@@ -152,8 +155,8 @@ inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
     });
   };
   const int threads = work.operations < 1 << 18 ? 1 : team.threads;
-  run_plan(work, a.precision, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
-           rows.count == 2 ? (columns + sum_piece - 1) / sum_piece : 0, add_second);
+  run_plan_of(work, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
+              rows.count == 2 ? (columns + sum_piece - 1) / sum_piece : 0, add_second);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

@@ -225,6 +225,7 @@ inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64
 inline void linear_rows(const LinearArgs& a, const Team& team) {
   ProductPlan plan;
   plan.threads = team.threads;
+  plan.cells = kind_of_cells(a.precision, a.K);
   float* memory = a.panels;
   for (int i = 0; i < a.count; ++i) {
     const LinearArgs::Output& out = a.outputs.data()[i];
@@ -238,7 +239,7 @@ inline void linear_rows(const LinearArgs& a, const Team& team) {
   if (plan.product_count == 0) return;
   add_chain(plan, plan.products, plan.product_count, true, team.threads);
   plan.first = 1;
-  run_plan(plan, a.precision, plan.operations < 1 << 18 ? 1 : team.threads);
+  run_plan_of(plan, plan.operations < 1 << 18 ? 1 : team.threads);
 }
 
 inline void linear(const LinearArgs& a, const Team& team) {
