@@ -28,18 +28,18 @@ struct Product {
 /// A cell is 32 bits of a packed factor: one float, or two neighbours in k as bfloats, the first in the low half.
 struct Singles {
   static constexpr int per_cell = 1, together = 1;
-  static vf multiply(vf sum, vf w, vf x) { return fma_onto(sum, w, x); }
+  static vf multiply(vf sum, vf w, const float* x) { return fma_onto(sum, w, x); }
 };
 struct Pairs {
   static constexpr int per_cell = 2, together = 1;
-  static vf multiply(vf sum, vf w, vf x) { return dot_pairs(sum, w, x); }
+  static vf multiply(vf sum, vf w, const float* x) { return dot_pairs(sum, w, broadcast_cell(x)); }
   static vf lanes_of(vf low, vf high) { return pair_lanes(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours(first, second); }
 };
 /// Pairs on a processor that rounds and multiplies them in one instruction; the same bytes.
 struct FastPairs {
   static constexpr int per_cell = 2, together = 1;
-  static vf multiply(vf sum, vf w, vf x) { return dot_pairs_fast(sum, w, x); }
+  static vf multiply(vf sum, vf w, const float* x) { return dot_pairs_fast(sum, w, x); }
   static vf lanes_of(vf low, vf high) { return pair_lanes_fast(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours_fast(first, second); }
 };
@@ -64,9 +64,12 @@ std::int64_t cells_of(std::int64_t K) {
   return (K + together - 1) / together * Cell::together;
 }
 
-inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;  // rows of c whose sums stay in registers
-inline constexpr std::int64_t block_height = 16 * tile_height;   // rows of a that are packed together
-inline std::int64_t tile_rows_of(CellKind kind) { return kind == CellKind::tiles ? 2 * register_rows : tile_height; }
+inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;           // rows of c whose sums stay in registers
+inline constexpr std::int64_t block_tiles = vector_bytes == 64 ? 4 : 16;  // of a that are packed together
+inline constexpr std::int64_t tile_rows_of(CellKind kind) {
+  return kind == CellKind::tiles ? 2 * register_rows : tile_height;
+}
+inline constexpr std::int64_t block_height = block_tiles * tile_rows_of(has_tiles ? CellKind::tiles : CellKind::pairs);
 inline constexpr std::int64_t block_depth = 512;  // cells of k that are packed together
 /// Cells from a row of a to the next, for so many cells of k; rows begin in different sets of the cache.
 inline constexpr int short_rows = 128 + 16, long_rows = block_depth + 16;
@@ -293,7 +296,7 @@ void multiply_packed(const PackedTile& t) {
       vf w[V];
       unrolled<V>([&](auto v) { w[v] = load(b + k * b_k + v * lanes); });
       unrolled<R>([&](auto r) {
-        const vf x = broadcast_cell(a + r * strides.a_m + k * strides.a_k);
+        const float* x = a + r * strides.a_m + k * strides.a_k;
         unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
       });
     });
@@ -483,7 +486,7 @@ void for_blocks(const Chain& chain, const F& f) {
     Range rest = part(chain.tiles(), s, chain.shares);
     while (rest.begin < rest.end) {
       const std::int64_t left = rest.end - rest.begin;
-      const std::int64_t taken = min(block_height / chain.height, chain.together ? (left + 1) / 2 : left);
+      const std::int64_t taken = min(block_tiles, chain.together ? (left + 1) / 2 : left);
       f(Range{rest.begin, rest.begin + taken});
       rest.begin += taken;
     }

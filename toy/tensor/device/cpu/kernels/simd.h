@@ -106,17 +106,24 @@ inline vf fma(vf a, vf b, vf c) {
 #endif
 }
 
-/// The same, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop from register to
-/// register and some to the stack.
-inline vf fma_onto(vf sum, vf a, vf b) {
+/// The 32 bits at p in every lane.
+inline vf broadcast_cell(const float* p) {
+  std::int32_t cell;
+  __builtin_memcpy(&cell, p, 4);
+  return reinterpret_cast<vf>(cell + vi{});
+}
+
+/// sum + a times the float at b, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop from
+/// register to register and some to the stack. AVX-512 reads b once more in place of an instruction that spreads it.
+inline vf fma_onto(vf sum, vf a, const float* b) {
 #if defined(__AVX512F__)
-  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(a), "m"(*b));
   return sum;
 #elif defined(__FMA__)
-  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(broadcast_cell(b)));
   return sum;
 #else
-  return fma(a, b, sum);
+  return fma(a, broadcast_cell(b), sum);
 #endif
 }
 
@@ -158,13 +165,6 @@ inline vf square_root(vf v) {
 template <class Bits>
 Bits round_to_bfloat(Bits x) {
   return x + 0x7FFFu + ((x >> 16) & 1u);
-}
-
-/// The 32 bits at p in every lane.
-inline vf broadcast_cell(const float* p) {
-  std::int32_t cell;
-  __builtin_memcpy(&cell, p, 4);
-  return reinterpret_cast<vf>(cell + vi{});
 }
 
 /// sum + the products of both halves of w and x as bfloats, the upper ones first, each product exact and each sum
@@ -224,12 +224,12 @@ inline vf pair_lanes_fast(vf low, vf high) {
 }
 
 /// dot_pairs in one instruction, which processors of this level may lack.
-inline vf dot_pairs_fast(vf sum, vf w, vf x) {
+inline vf dot_pairs_fast(vf sum, vf w, const float* x) {
 #if defined(__AVX512VNNI__)
-  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+  asm("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(w), "m"(*x));
   return sum;
 #else
-  return dot_pairs(sum, w, x);
+  return dot_pairs(sum, w, broadcast_cell(x));
 #endif
 }
 
