@@ -114,7 +114,10 @@ int main(int argc, char** argv) try {
   if (wanted.path.empty()) {
     toy::refuse("usage: story-model OUT.gguf [--expect FILE.gguf] [--steps N] [--threads N] [--simd LEVEL]");
   }
-  if (!wanted.expected.empty()) (void)level_of(wanted.expected);
+  if (!wanted.expected.empty()) {
+    const std::string level = level_of(wanted.expected);
+    if (wanted.simd.empty() && std::ranges::count(toy::cpu_levels(), level) > 0) wanted.simd = level;
+  }
   train(wanted);
   if (!wanted.expected.empty()) compare(wanted.path, wanted.expected);
   return 0;

@@ -142,7 +142,7 @@ Run resume_run(const Arguments& a, const Resumed& resumed, CpuDevice& device, co
   if (!before.empty() && now != before) {
     console.note("note: it was trained at SIMD level {}; at {} it does not end with the same bytes", before, now);
   } else if (now != best && !a.has("--simd")) {
-    console.note("note: at SIMD level {}, as before, for the same bytes; --simd {} is faster", now, best);
+    console.note("note: at SIMD level {}, as before, for the same bytes; --simd {} may be faster", now, best);
   }
   return run;
 }

@@ -1,6 +1,6 @@
 // Vectors of one SIMD level, on the compilers' vector extensions. Intrinsics live in this header only.
 // Every kernel file is compiled once per level with TOY_LEVEL set to the name of the level's namespace
-// (v2, v3, v4, v4_vnni, generic) and the level's -march. Kernels use no function of the standard library that could
+// (v2, v3, v4, v4_vnni, v4_amx, generic) and the level's -march. Kernels use no function of the standard library that could
 // be emitted out of line: the linker keeps one copy of those for all levels.
 #pragma once
 
