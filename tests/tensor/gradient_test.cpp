@@ -12,6 +12,7 @@
 #include "toy/tensor/device/trace/trace_device.h"
 #include "toy/tensor/ops/activation.h"
 #include "toy/tensor/ops/add.h"
+#include "toy/tensor/ops/cross_entropy.h"
 #include "toy/tensor/ops/elementwise.h"
 #include "toy/tensor/ops/gather.h"
 #include "toy/tensor/ops/layout.h"
@@ -311,6 +312,62 @@ TEST(Tape, Bf16RoundsTheFactorsOfProductsAndNothingElse) {
   }
 }
 
+/// Slices of the logits share the packed head, also a last one of few rows.
+TEST(Tape, Bf16OfALossInSlicesAgreesWithThePlainLoops) {
+  constexpr std::int64_t D = 40;
+  for (const auto& [T, V] : {std::pair<std::int64_t, std::int64_t>{1030, 100}, {45, 50257}, {3, 7}}) {
+    std::mt19937 generator(3);
+    std::normal_distribution<float> normal;
+    std::vector<float> numbers(static_cast<std::size_t>((T + V) * D));
+    for (float& number : numbers) number = normal(generator);
+    std::vector<std::int32_t> ids(static_cast<std::size_t>(T));
+    for (std::int32_t& id : ids) id = static_cast<std::int32_t>(generator() % static_cast<unsigned>(V));
+    std::array<std::vector<double>, 2> expected;
+    std::vector<std::string_view> levels = cpu_levels();
+    for (auto level = levels.rbegin(); level != levels.rend(); ++level) {  // ref first
+      CpuDevice device({.threads = 2, .simd_level = std::string(*level)});
+      Tensor h = Tensor::of(device, {T, D}, std::span<const float>(numbers).first(static_cast<std::size_t>(T * D)));
+      Tensor W = Tensor::of(device, {V, D}, std::span<const float>(numbers).last(static_cast<std::size_t>(V * D)));
+      h.set_requires_grad(true);
+      W.set_requires_grad(true);
+      Tape tape(device, {Precision::bf16});
+      tape.backward(cross_entropy(h, W, Tensor::of(device, {T}, std::span<const std::int32_t>(ids))));
+      const std::array found{values(tape.gradient(h)), values(tape.gradient(W))};
+      if (*level == "ref") expected = found;
+      // Gradients of logits that lie between two bfloats are rounded to either.
+      for (const int i : {0, 1}) expect_close(found[i], expected[i], 2e-3, std::string(*level));
+    }
+  }
+}
+
+/// Weights of fewer outputs than a register has cells, beside others.
+TEST(Tape, Bf16OfSeveralSmallWeightsAgreesWithThePlainLoops) {
+  constexpr std::int64_t T = 70, K = 33;
+  std::array<std::vector<double>, 4> expected;
+  std::vector<std::string_view> levels = cpu_levels();
+  for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
+    CpuDevice device({.threads = 2, .simd_level = std::string(*level)});
+    std::mt19937 generator(7);
+    std::normal_distribution<float> normal;
+    const auto random = [&](Shape shape) {
+      std::vector<float> v(static_cast<std::size_t>(shape.elements()));
+      for (float& number : v) number = normal(generator);
+      Tensor t = Tensor::of(device, shape, std::span<const float>(v));
+      t.set_requires_grad(true);
+      return t;
+    };
+    const Tensor x = random({T, K}), a = random({1, K}), b = random({3, K}), c = random({40, K}), none;
+    const std::array<LinearWeight, 3> weights{LinearWeight{&a, &none}, {&b, &none}, {&c, &none}};
+    Tape tape(device, {Precision::bf16});
+    const std::vector<Tensor> y = linear(x, weights);
+    tape.backward(concat(std::span(y), 1), random({T, 44}));
+    const std::array found{values(tape.gradient(x)), values(tape.gradient(a)), values(tape.gradient(b)),
+                           values(tape.gradient(c))};
+    if (*level == "ref") expected = found;
+    for (const std::size_t i : {0, 1, 2, 3}) expect_close(found[i], expected[i], 1e-5, std::string(*level));
+  }
+}
+
 TEST(Tape, Bf16RoundsToTheNearestEven) {
   CpuDevice device;
   const std::vector<float> x{1 + 0x1p-8F, 1 + 0x3p-8F, 1 + 0x1.1p-8F}, w{1, 0x1p4F, 0x1p8F};
@@ -364,7 +421,7 @@ TEST(Tape, AnOutputWithoutAGradientLeavesNeighboursAlone) {
     std::vector<Tensor> rooms{Tensor::empty(device, {T, K}, DType::F32), Tensor::empty(device, {used, K}, DType::F32)};
     std::vector<Tensor> guards;
     for (const std::int64_t N : {used, used + unused}) {
-      rooms.push_back(Tensor::empty(device, {linear_backward_scratch(T, K, N)}, DType::F32));
+      rooms.push_back(Tensor::empty(device, {linear_backward_scratch(T, K, N, 2)}, DType::F32));
       guards.push_back(ones({2000}));
     }
     rooms.clear();

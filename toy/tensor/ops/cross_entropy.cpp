@@ -35,7 +35,7 @@ class Head {
     if (W.storage().layout == Layout::panels) return;
     const std::int64_t V = W.shape()[0], D = W.width();
     panels_ = Tensor::empty(W.device(), {linear_panels(V, D)}, W.dtype());
-    if (gradient) scratch_ = Tensor::empty(W.device(), {linear_backward_scratch(rows, D, V)}, W.dtype());
+    if (gradient) scratch_ = Tensor::empty(W.device(), {linear_backward_scratch(rows, D, V, 1)}, W.dtype());
   }
 
   /// z = h W^T

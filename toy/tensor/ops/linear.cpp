@@ -160,7 +160,7 @@ std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeigh
     const double products = (d[0] ? 1 : 0) + (targets[2 * i].tensor ? 1 : 0);
     flops += there ? 2 * products * static_cast<double>(T * W->shape()[0] * K) : 0;
   }
-  const Tensor scratch = Tensor::empty(x.device(), {linear_backward_scratch(T, K, N)}, x.dtype());
+  const Tensor scratch = Tensor::empty(x.device(), {linear_backward_scratch(T, K, N, std::ssize(weights))}, x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
     LinearBackwardArgsOf<Number> args{x.data<Number>(), data_or_null<Number>(d[0]), T, K, 0, {}, scratch.data<Number>(),
                                       precision};

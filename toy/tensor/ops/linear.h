@@ -61,8 +61,12 @@ using LinearArgs = LinearArgsOf<float>;
 /// Bytes for x [T, K] as int8 with one F32 scale per 32 elements.
 constexpr std::int64_t linear_scratch(std::int64_t T, std::int64_t K) { return T * (K + K / 32 * 4); }
 
-/// Numbers in which one factor [K, N] of a product can be packed on any level.
-constexpr std::int64_t linear_panels(std::int64_t N, std::int64_t K) { return (N + 31) / 32 * 32 * K; }
+/// Numbers in which one factor [K, N] of a product can be packed on any level: rows in panels of 32, and bfloats, two
+/// in place of a float, filled up to 32 of them.
+inline constexpr std::int64_t linear_panel_least = 16;
+constexpr std::int64_t linear_panels(std::int64_t N, std::int64_t K) {
+  return (N + 31) / 32 * 32 * std::max(K, linear_panel_least);
+}
 
 /// A factor of a product in the precision of its call.
 template <class Number>
@@ -121,9 +125,14 @@ constexpr bool sums_in_halves(std::int64_t T, std::int64_t K, std::int64_t N) {
   return T * (N + K) >= 4 * N * K && T >= 64;
 }
 
-/// Numbers that the kernel wants beside x [T, K], for weights of N outputs in all.
-constexpr std::int64_t linear_backward_scratch(std::int64_t T, std::int64_t K, std::int64_t N) {
-  return linear_panels(K, T) + linear_panels(K, N) + (sums_in_halves(T, K, N) ? N * (K + 1) : 0);
+/// Numbers for x [T, K] and `count` weights of N outputs in all, packed; each weight of at least linear_panel_least.
+constexpr std::int64_t linear_backward_panels(std::int64_t T, std::int64_t K, std::int64_t N, std::int64_t count) {
+  return linear_panels(K, T) + linear_panels(K, N + count * (linear_panel_least - 1));
+}
+
+/// Numbers that the kernel wants beside x [T, K], for `count` weights of N outputs in all.
+constexpr std::int64_t linear_backward_scratch(std::int64_t T, std::int64_t K, std::int64_t N, std::int64_t count) {
+  return linear_backward_panels(T, K, N, count) + (sums_in_halves(T, K, N) ? N * (K + 1) : 0);
 }
 
 template <class Number>

@@ -1,11 +1,13 @@
 // Products of two matrices that both change from call to call: packed on the way, piece by piece.
-// Each c[m, n] is one lane of one accumulator that takes k in ascending order; nothing else changes its bytes.
+// Each c[m, n] is one lane of one accumulator that takes k in ascending order (in registers of 16 x 16 the even and the
+// odd k of 32, then both); nothing else changes its bytes.
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/math.h"
 #include "toy/tensor/device/cpu/kernels/panels.h"
 #include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/device/cpu/kernels/tiles.h"
+#include "toy/tensor/ops/linear.h"
 
 namespace toy::cpu::TOY_LEVEL {
 
@@ -25,47 +27,49 @@ struct Product {
   std::int64_t panel_count() const { return (N + panel_width - 1) / panel_width; }
 };
 
-/// A cell is 32 bits of a packed factor: one float, or two neighbours in k as bfloats, the first in the low half.
+/// A cell is 32 bits of a packed factor: one float, or two neighbours in k as bfloats, the first in the low half. Rows
+/// of cells are filled up with zeros to a multiple of `multiple`.
 struct Singles {
-  static constexpr int per_cell = 1, together = 1;
+  static constexpr int per_cell = 1, multiple = 1;
   static vf multiply(vf sum, vf w, const float* x) { return fma_onto(sum, w, x); }
 };
 struct Pairs {
-  static constexpr int per_cell = 2, together = 1;
+  static constexpr int per_cell = 2, multiple = 1;
   static vf multiply(vf sum, vf w, const float* x) { return dot_pairs(sum, w, broadcast_cell(x)); }
   static vf lanes_of(vf low, vf high) { return pair_lanes(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours(first, second); }
 };
 /// Pairs on a processor that rounds and multiplies them in one instruction; the same bytes.
 struct FastPairs {
-  static constexpr int per_cell = 2, together = 1;
+  static constexpr int per_cell = 2, multiple = 1;
   static vf multiply(vf sum, vf w, const float* x) { return dot_pairs_fast(sum, w, x); }
   static vf lanes_of(vf low, vf high) { return pair_lanes_fast(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours_fast(first, second); }
 };
 
-/// Pairs in registers of 16 x 16: K is filled up with zeros, and its products are added in another order.
+/// Pairs in registers of 16 x 16.
 struct Tiles : FastPairs {
-  static constexpr int together = register_cells;
+  static constexpr int multiple = register_cells;
 };
 
-/// What the factors of a call's products are packed as. By its shape alone, as it changes bytes.
+/// What the factors of a call's products are packed as.
 enum class CellKind : std::uint8_t { singles, pairs, tiles };
 
-/// least_K: the shortest sum of the call. 16 of them fill half a register of cells, and no more memory than floats do.
-inline CellKind kind_of_cells(Precision precision, std::int64_t least_K) {
+inline CellKind kind_of_cells(Precision precision) {
   if (precision == Precision::f32) return CellKind::singles;
-  return has_tiles && least_K >= register_cells ? CellKind::tiles : CellKind::pairs;
+  return has_tiles ? CellKind::tiles : CellKind::pairs;
 }
 
 template <class Cell>
 std::int64_t cells_of(std::int64_t K) {
-  constexpr std::int64_t together = Cell::together * Cell::per_cell;
-  return (K + together - 1) / together * Cell::together;
+  constexpr std::int64_t together = Cell::multiple * Cell::per_cell;  // elements of k
+  return (K + together - 1) / together * Cell::multiple;
 }
 
-inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;           // rows of c whose sums stay in registers
-inline constexpr std::int64_t block_tiles = vector_bytes == 64 ? 4 : 16;  // of a that are packed together
+inline constexpr int tile_height = vector_bytes == 64 ? 12 : 6;  // rows of c whose sums stay in registers
+/// Tiles of a that are packed together: with AVX-512, whose tiles are twice as high, as many as fill half of the
+/// nearest cache at 128 cells.
+inline constexpr std::int64_t block_tiles = vector_bytes == 64 ? 4 : 16;
 inline constexpr std::int64_t tile_rows_of(CellKind kind) {
   return kind == CellKind::tiles ? 2 * register_rows : tile_height;
 }
@@ -174,6 +178,7 @@ void pack_tiles(const float* from, std::int64_t stride, std::int64_t K, std::int
 template <class Cell>
 void pack_turned(const float* from, std::int64_t stride, std::int64_t K, std::int64_t n, float* to,
                  std::int64_t width) {
+  static_assert(Cell::multiple == lanes && Cell::per_cell == 2);
   for (std::int64_t k = 0; k < cells_of<Cell>(K); k += lanes) {
     for (std::int64_t i = 0; i < n; i += lanes) {
       const std::int64_t here = min(lanes, n - i);
@@ -196,7 +201,7 @@ void pack_a(const Product& p, Range rows, Range depth, float* to) {
   const std::int64_t K = min(p.K, depth.end * Cell::per_cell) - k, cells = depth.end - depth.begin;
   const float* from = p.a + rows.begin * p.a_m + k * p.a_k;
   const int stride = row_stride(cells);
-  if constexpr (Cell::together > 1) {
+  if constexpr (Cell::multiple > 1) {
     if (p.a_k != 1) return pack_turned<Cell>(from, p.a_k, K, n, to, stride);
   } else {
     if (p.a_k != 1) return pack_tiles<Cell>(from, p.a_k, K, n, to);
@@ -241,8 +246,9 @@ template <class Cell>
 void pack_panel(const Product& p, std::int64_t panel) {
   const std::int64_t cells = cells_of<Cell>(p.K), column = panel * panel_width, n = min(panel_width, p.N - column);
   float* to = p.panels + panel * cells * panel_width;
-  if (n < panel_width || cells * Cell::per_cell > p.K)
+  if (n < panel_width || (Cell::multiple > 1 && cells * Cell::per_cell > p.K)) {
     __builtin_memset(to, 0, static_cast<std::size_t>(4 * cells * panel_width));
+  }
   for (std::int64_t r = 0; r < n; r += 4) {
     const float* rows = p.b + (column + r) * p.b_n;
     for (std::int64_t i = 0; i < 4; ++i) fetch_ahead(rows + i * p.b_n, panel_width * p.b_n, p.K);
@@ -383,7 +389,8 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
   }
 }
 
-/// One block of c in registers: R times 16 rows and V times 16 columns. Rows of a lie a_m cells apart.
+/// One block of c in registers: R times 16 rows and V times 16 columns, begun with what is there or with the bias. Rows
+/// of a lie a_m cells apart.
 template <int R, int V>
 void multiply_registers(const PackedTile& t, std::int64_t a_m) {
   constexpr int first_a = R * V, first_b = first_a + R;
@@ -406,7 +413,8 @@ void multiply_registers(const PackedTile& t, std::int64_t a_m) {
 }
 
 /// The same for a block that c does not have whole, through a buffer.
-inline void multiply_registers_edge(PackedTile t, std::int64_t a_m, std::int64_t rows, std::int64_t columns) {
+template <class Cell>
+void multiply_registers_edge(PackedTile t, std::int64_t a_m, std::int64_t rows, std::int64_t columns) {
   alignas(64) float part[2 * register_rows * panel_width] = {}, bias[panel_width] = {};
   float* c = t.c;
   const std::int64_t c_m = t.c_m;
@@ -425,8 +433,9 @@ inline void multiply_registers_edge(PackedTile t, std::int64_t a_m, std::int64_t
 }
 
 /// The same in registers of 16 x 16. The bias comes first.
-inline void multiply_slice_in_registers(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
-  const std::int64_t cells = cells_of<Tiles>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
+template <class Cell>
+void multiply_slice_in_registers(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+  const std::int64_t cells = cells_of<Cell>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
   const std::int64_t stride = row_stride(K), step = tile_rows_of(CellKind::tiles);
   for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
     const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
@@ -436,7 +445,7 @@ inline void multiply_slice_in_registers(const Product& p, Range rows, Range pane
       const PackedTile tile{a.cells + r * stride,     b,   panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
                             p.add || depth.begin > 0, bias};
       if (columns < panel_width || M - r < step) {
-        multiply_registers_edge(tile, stride, min(step, M - r), columns);
+        multiply_registers_edge<Cell>(tile, stride, min(step, M - r), columns);
       } else {
         multiply_registers<2, 2>(tile, stride);
       }
@@ -446,12 +455,15 @@ inline void multiply_slice_in_registers(const Product& p, Range rows, Range pane
 
 template <class Cell>
 void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
-  if constexpr (Cell::together > 1) return multiply_slice_in_registers(p, rows, panels, depth, a);
-  if (p.a_k != 1) return multiply_slice<Cell, tiles_of_a>(p, rows, panels, depth, a);
-  if (row_stride(depth.end - depth.begin) == long_rows) {
-    return multiply_slice<Cell, rows_of_a<long_rows>>(p, rows, panels, depth, a);
+  if constexpr (Cell::multiple > 1) {
+    multiply_slice_in_registers<Cell>(p, rows, panels, depth, a);
+  } else if (p.a_k != 1) {
+    multiply_slice<Cell, tiles_of_a>(p, rows, panels, depth, a);
+  } else if (row_stride(depth.end - depth.begin) == long_rows) {
+    multiply_slice<Cell, rows_of_a<long_rows>>(p, rows, panels, depth, a);
+  } else {
+    multiply_slice<Cell, rows_of_a<short_rows>>(p, rows, panels, depth, a);
   }
-  multiply_slice<Cell, rows_of_a<short_rows>>(p, rows, panels, depth, a);
 }
 
 /// f(slice of the cells of K), in order.
@@ -459,8 +471,8 @@ template <class Cell, class F>
 void for_slices(std::int64_t K, const F& f) {
   const std::int64_t cells = cells_of<Cell>(K), slices = max(1, (cells + block_depth - 1) / block_depth);
   for (std::int64_t slice = 0; slice < slices; ++slice) {
-    const Range here = part(cells / Cell::together, slice, slices);
-    f(Range{here.begin * Cell::together, here.end * Cell::together});
+    const Range here = part(cells / Cell::multiple, slice, slices);
+    f(Range{here.begin * Cell::multiple, here.end * Cell::multiple});
   }
 }
 
@@ -520,7 +532,7 @@ void multiply_piece(const Chain& chain, std::int64_t i) {
   PackedBlock a;
   const Range tiles = block_at(chain, i / chain.groups);
   const Range rows{tiles.begin * chain.height, min(chain.products[0].M, tiles.end * chain.height)};
-  [[maybe_unused]] const std::conditional_t<(Cell::together > 1), TileRegisters, Known<0>> registers;
+  [[maybe_unused]] const std::conditional_t<(Cell::multiple > 1), TileRegisters, Known<0>> registers;
   const auto panels = [&](const Product& p) { return part(p.panel_count(), i % chain.groups, chain.groups); };
   if (chain.share_a) {
     for_slices<Cell>(chain.products[0].K, [&](Range depth) {
@@ -558,7 +570,7 @@ struct ProductPlan {
 /// Gives b of a product `memory` for its panels, which moves on.
 inline void place_panels(Product& p, float*& memory) {
   p.panels = memory;
-  memory += p.panel_count() * panel_width * p.K;  // enough for any cells
+  memory += p.panel_count() * panel_width * max(p.K, linear_panel_least);  // enough for any cells
 }
 
 /// Has b of a product packed.
@@ -613,8 +625,8 @@ void run_plan_of(const ProductPlan& plan, int threads, std::int64_t other_count,
                  std::int64_t finishes, const Finish& finish) {
   if (plan.cells == CellKind::singles) {
     run_plan<Singles>(plan, threads, other_count, others, finishes, finish);
-  } else if (has_tiles && plan.cells == CellKind::tiles) {
-    if constexpr (has_tiles) run_plan<Tiles>(plan, threads, other_count, others, finishes, finish);
+  } else if constexpr (has_tiles) {
+    run_plan<Tiles>(plan, threads, other_count, others, finishes, finish);
   } else if (has_dot_pairs()) {
     run_plan<FastPairs>(plan, threads, other_count, others, finishes, finish);
   } else {

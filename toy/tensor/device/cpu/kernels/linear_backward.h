@@ -57,10 +57,10 @@ inline RowParts row_parts(const LinearBackwardArgs& a) {
   std::int64_t N = 0;
   for (int i = 0; i < a.count; ++i) N += a.outputs.data()[i].N;
   if (!sums_in_halves(a.T, a.K, N)) return parts;
-  parts.range[1] = {a.T / 2 / 12 * 12, a.T};  // whole tiles on every level
+  parts.range[1] = {a.T / 2 / 12 * 12, a.T};  // whole tiles on every level but v4_amx
   parts.range[0].end = parts.range[1].begin;
   parts.count = 2;
-  float* memory = a.scratch + linear_panels(a.K, N) + linear_panels(a.K, a.T);
+  float* memory = a.scratch + linear_backward_panels(a.T, a.K, N, a.count);
   for (int i = 0; i < a.count; ++i) {
     parts.second[i] = memory;
     memory += a.outputs.data()[i].N * (a.K + 1);
@@ -72,9 +72,7 @@ inline RowParts row_parts(const LinearBackwardArgs& a) {
 inline void plan(const LinearBackwardArgs& a, const RowParts& rows, std::int64_t threads, ProductPlan& plan) {
   const LinearBackwardArgs::Output* outputs = a.outputs.data();
   plan.threads = threads;
-  std::int64_t least = rows.range[0].end;  // the shortest sum
-  for (int i = 0; i < a.count; ++i) least = min(least, outputs[i].N);
-  plan.cells = kind_of_cells(a.precision, least);
+  plan.cells = kind_of_cells(a.precision);
   float* memory = a.scratch;
   for (int i = 0; i < a.count && a.dx != nullptr; ++i) {
     const auto& out = outputs[i];

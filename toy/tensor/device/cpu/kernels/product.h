@@ -225,7 +225,7 @@ inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64
 inline void linear_rows(const LinearArgs& a, const Team& team) {
   ProductPlan plan;
   plan.threads = team.threads;
-  plan.cells = kind_of_cells(a.precision, a.K);
+  plan.cells = kind_of_cells(a.precision);
   float* memory = a.panels;
   for (int i = 0; i < a.count; ++i) {
     const LinearArgs::Output& out = a.outputs.data()[i];

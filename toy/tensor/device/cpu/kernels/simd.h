@@ -1,7 +1,7 @@
 // Vectors of one SIMD level, on the compilers' vector extensions. Intrinsics live in this header only.
 // Every kernel file is compiled once per level with TOY_LEVEL set to the name of the level's namespace
-// (v2, v3, v4, v4_vnni, v4_amx, generic) and the level's -march. Kernels use no function of the standard library that could
-// be emitted out of line: the linker keeps one copy of those for all levels.
+// (v2, v3, v4, v4_vnni, v4_amx, generic) and the level's -march. Kernels use no function of the standard library that
+// could be emitted out of line: the linker keeps one copy of those for all levels.
 #pragma once
 
 #include <cstddef>
@@ -113,8 +113,9 @@ inline vf broadcast_cell(const float* p) {
   return reinterpret_cast<vf>(cell + vi{});
 }
 
-/// sum + a times the float at b, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop from
-/// register to register and some to the stack. AVX-512 reads b once more in place of an instruction that spreads it.
+/// sum + a times the float at b, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop
+/// from register to register and some to the stack. AVX-512 reads b once more in place of an instruction that spreads
+/// it.
 inline vf fma_onto(vf sum, vf a, const float* b) {
 #if defined(__AVX512F__)
   asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(a), "m"(*b));

@@ -14,13 +14,11 @@ inline constexpr bool has_tiles = false;
 
 inline constexpr int register_rows = 16, register_cells = 16;  // of 32 bits
 
-#if defined(__AMX_BF16__)
-
 /// While it lives, the thread has the eight registers of 16 rows and 64 bytes.
 class TileRegisters {
  public:
   TileRegisters() {
-    struct alignas(64) {
+    struct {
       std::uint8_t palette = 1, start_row = 0, reserved[14] = {};
       std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
       std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
@@ -51,20 +49,6 @@ template <int sum, int a, int b>
 void tile_multiply() {
   asm volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(sum), "i"(a), "i"(b));
 }
-
-#else  // never called
-
-class TileRegisters {};
-template <int tile>
-void tile_zero() {}
-template <int tile>
-void tile_load(const float* /*from*/, std::int64_t /*stride*/) {}
-template <int tile>
-void tile_store(float* /*to*/, std::int64_t /*stride*/) {}
-template <int sum, int a, int b>
-void tile_multiply() {}
-
-#endif
 
 /// Lanes whose bit `distance` is set change places between both vectors.
 template <int distance, int... lane>
