@@ -259,6 +259,20 @@ TEST(Tape, AnOpWithoutAGradientRefusesAnInputThatWantsOne) {
   EXPECT_THROW(angles(positions, frequencies, 1), Error);
 }
 
+/// Leaves of normal numbers, one after the other.
+struct RandomLeaves {
+  Device& device;
+  std::mt19937 generator;
+  std::normal_distribution<float> normal;
+  Tensor operator()(Shape shape) {
+    std::vector<float> v(static_cast<std::size_t>(shape.elements()));
+    for (float& number : v) number = normal(generator);
+    Tensor t = Tensor::of(device, shape, std::span<const float>(v));
+    t.set_requires_grad(true);
+    return t;
+  }
+};
+
 struct LinearPass {
   std::vector<double> y, dx, dW, db;
   friend bool operator==(const LinearPass&, const LinearPass&) = default;
@@ -266,15 +280,7 @@ struct LinearPass {
 
 /// y, and the gradients of x, W and b with a random gradient of y.
 LinearPass linear_pass(Device& device, Shape shape, std::int64_t N, Precision precision, int passes = 1) {
-  std::mt19937 generator(11);
-  std::normal_distribution<float> normal;
-  const auto random = [&](Shape s) {
-    std::vector<float> v(static_cast<std::size_t>(s.elements()));
-    for (float& number : v) number = normal(generator);
-    Tensor t = Tensor::of(device, s, std::span<const float>(v));
-    t.set_requires_grad(true);
-    return t;
-  };
+  RandomLeaves random{device, std::mt19937(11), {}};
   const Tensor x = random(shape), W = random({N, shape.width()}), b = random({N}), dy = random({shape.rows(), N});
   Tape tape(device, {precision});
   Tensor y;
@@ -347,15 +353,7 @@ TEST(Tape, Bf16OfSeveralSmallWeightsAgreesWithThePlainLoops) {
   std::vector<std::string_view> levels = cpu_levels();
   for (auto level = levels.rbegin(); level != levels.rend(); ++level) {
     CpuDevice device({.threads = 2, .simd_level = std::string(*level)});
-    std::mt19937 generator(7);
-    std::normal_distribution<float> normal;
-    const auto random = [&](Shape shape) {
-      std::vector<float> v(static_cast<std::size_t>(shape.elements()));
-      for (float& number : v) number = normal(generator);
-      Tensor t = Tensor::of(device, shape, std::span<const float>(v));
-      t.set_requires_grad(true);
-      return t;
-    };
+    RandomLeaves random{device, std::mt19937(7), {}};
     const Tensor x = random({T, K}), a = random({1, K}), b = random({3, K}), c = random({40, K}), none;
     const std::array<LinearWeight, 3> weights{LinearWeight{&a, &none}, {&b, &none}, {&c, &none}};
     Tape tape(device, {Precision::bf16});

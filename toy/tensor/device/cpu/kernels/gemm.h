@@ -346,20 +346,20 @@ void multiply_small(const float* a, const float* b, std::int64_t b_k, std::int64
   }
 }
 
-/// One tile of a panel whose last columns do not exist: through a buffer, so that nothing is written beside c.
-template <class Cell, Strides strides>
-void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns) {
-  float part[tile_height * panel_width] = {}, bias[panel_width] = {};
-  const auto bytes = static_cast<std::size_t>(4 * columns);
+/// multiply(tile) for a tile that c does not have whole: through a buffer of `height` rows, so that nothing is written
+/// beside c.
+template <int height, class Multiply>
+void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns, const Multiply& multiply) {
+  alignas(64) float part[height * panel_width] = {}, bias[panel_width] = {};
   float* c = t.c;
   const std::int64_t c_m = t.c_m;
-  for (std::int64_t r = 0; r < rows && t.add; ++r) __builtin_memcpy(part + r * panel_width, c + r * c_m, bytes);
-  if (t.bias != nullptr) __builtin_memcpy(bias, t.bias, bytes);
+  for (std::int64_t r = 0; r < rows && t.add; ++r) copy_few(part + r * panel_width, c + r * c_m, columns);
+  if (t.bias != nullptr) copy_few(bias, t.bias, columns);
   t.c = part;
   t.c_m = panel_width;
   t.bias = t.bias != nullptr ? bias : nullptr;
-  (columns <= lanes ? packed_tile<Cell, strides, 1>(rows) : packed_tile<Cell, strides>(rows))(t);
-  for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(c + r * c_m, part + r * panel_width, bytes);
+  multiply(t);
+  for (std::int64_t r = 0; r < rows; ++r) copy_few(c + r * c_m, part + r * panel_width, columns);
 }
 
 /// Memory for rows of a.
@@ -381,7 +381,8 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
       const PackedTile tile{a.cells + r * row,        b,   panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
                             p.add || depth.begin > 0, bias};
       if (columns < panel_width) {
-        multiply_edge<Cell, strides>(tile, R, columns);
+        multiply_edge<tile_height>(tile, R, columns,
+                                   columns <= lanes ? packed_tile<Cell, strides, 1>(R) : packed_tile<Cell, strides>(R));
       } else {
         packed_tile<Cell, strides>(R)(tile);
       }
@@ -412,31 +413,23 @@ void multiply_registers(const PackedTile& t, std::int64_t a_m) {
   unrolled<R * V>([&](auto i) { tile_store<i>(t.c + i / V * register_rows * t.c_m + i % V * register_cells, t.c_m); });
 }
 
-/// The same for a block that c does not have whole, through a buffer.
+/// The same for the registers that some rows and columns need.
 template <class Cell>
-void multiply_registers_edge(PackedTile t, std::int64_t a_m, std::int64_t rows, std::int64_t columns) {
-  alignas(64) float part[2 * register_rows * panel_width] = {}, bias[panel_width] = {};
-  float* c = t.c;
-  const std::int64_t c_m = t.c_m;
-  for (std::int64_t r = 0; r < rows && t.add; ++r) copy_few(part + r * panel_width, c + r * c_m, columns);
-  if (t.bias != nullptr) copy_few(bias, t.bias, columns);
-  t.c = part;
-  t.c_m = panel_width;
-  t.bias = t.bias != nullptr ? bias : nullptr;
+void multiply_some_registers(const PackedTile& t, std::int64_t a_m, std::int64_t rows, std::int64_t columns) {
   const bool half = columns <= register_cells;
   if (rows <= register_rows) {
     half ? multiply_registers<1, 1>(t, a_m) : multiply_registers<1, 2>(t, a_m);
   } else {
     half ? multiply_registers<2, 1>(t, a_m) : multiply_registers<2, 2>(t, a_m);
   }
-  for (std::int64_t r = 0; r < rows; ++r) copy_few(c + r * c_m, part + r * panel_width, columns);
 }
 
 /// The same in registers of 16 x 16. The bias comes first.
 template <class Cell>
 void multiply_slice_in_registers(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
   const std::int64_t cells = cells_of<Cell>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
-  const std::int64_t stride = row_stride(K), step = tile_rows_of(CellKind::tiles);
+  constexpr std::int64_t step = tile_rows_of(CellKind::tiles);
+  const std::int64_t stride = row_stride(K);
   for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
     const std::int64_t n = panel * panel_width, columns = min(panel_width, p.N - n);
     const float* b = p.panels + (panel * cells + depth.begin) * panel_width;
@@ -445,7 +438,9 @@ void multiply_slice_in_registers(const Product& p, Range rows, Range panels, Ran
       const PackedTile tile{a.cells + r * stride,     b,   panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
                             p.add || depth.begin > 0, bias};
       if (columns < panel_width || M - r < step) {
-        multiply_registers_edge<Cell>(tile, stride, min(step, M - r), columns);
+        const std::int64_t R = min(step, M - r);
+        multiply_edge<step>(tile, R, columns,
+                            [&](const PackedTile& t) { multiply_some_registers<Cell>(t, stride, R, columns); });
       } else {
         multiply_registers<2, 2>(tile, stride);
       }
