@@ -1,4 +1,4 @@
-# Compiles kernels/level.cpp once per SIMD level: namespace toy::cpu::<level>, the level's instruction set, always
+# Compiles the sources of kernels/ once per SIMD level: namespace toy::cpu::<level>, the level's instruction set, always
 # optimised (unoptimised kernels would also leave copies of inline functions that run on newer processors only).
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   set(levels v2 v3 v4 v4_vnni v4_amx)
@@ -18,7 +18,10 @@ if(TOY_SANITIZE)
 endif()
 
 foreach(level IN LISTS levels)
-  add_library(toy_cpu_${level} OBJECT device/cpu/kernels/level.cpp)
+  add_library(toy_cpu_${level} OBJECT)
+  foreach(part IN ITEMS level product packed_product attention attention_backward rows)
+    target_sources(toy_cpu_${level} PRIVATE device/cpu/kernels/${part}.cpp)
+  endforeach()
   set_target_properties(toy_cpu_${level} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_compile_definitions(toy_cpu_${level} PRIVATE TOY_LEVEL=${level} TOY_LEVEL_NAME="${level}")
   target_include_directories(toy_cpu_${level} PRIVATE "${PROJECT_BINARY_DIR}/floors/tensor")

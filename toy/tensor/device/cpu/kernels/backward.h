@@ -1,7 +1,7 @@
 // Gradients that work element by element or row by row, the loss, and the updates of parameters.
 #pragma once
 
-#include "toy/tensor/device/cpu/kernels/linear_backward.h"
+#include "toy/tensor/device/cpu/kernels/column_sums.h"
 #include "toy/tensor/device/cpu/kernels/rows.h"
 #include "toy/tensor/ops/cross_entropy.h"
 #include "toy/tensor/ops/elementwise.h"

@@ -1,21 +1,18 @@
-// Compiled once per SIMD level, with TOY_LEVEL and the level's -march.
-#include "toy/tensor/device/cpu/kernels/gather.h"
-#include "toy/tensor/device/cpu/kernels/other.h"
-#include "toy/tensor/device/cpu/kernels/pack.h"
-#include "toy/tensor/device/cpu/kernels/product.h"
+// One SIMD level. It and the sources named in register.h are compiled once per level, with TOY_LEVEL and its -march.
+#include "toy/tensor/device/cpu/kernels/panels.h"
+#include "toy/tensor/device/cpu/kernels/register.h"
 
 namespace toy::cpu::TOY_LEVEL {
 
 namespace {
 
 void add_kernels(KernelTable& table) {
-  table.set<LinearArgs>(&linear);
-  table.set<GatherArgs>(&gather);
-  add_other_kernels(table);
-  add_training_kernels(table);
+  add_product_kernels(table);
+  add_packed_product_kernels(table);
+  add_attention_kernels(table);
+  add_attention_backward_kernels(table);
+  add_row_kernels(table);
 }
-
-void pack_panels(const PackArgs& args) { pack(args); }
 
 }  // namespace
 

@@ -3,8 +3,8 @@
 
 #include <omp.h>
 
-#include "toy/tensor/device/cpu/kernels/gemm.h"
 #include "toy/tensor/device/cpu/kernels/quantize.h"
+#include "toy/tensor/device/cpu/kernels/register.h"
 #include "toy/tensor/device/cpu/kernels/tile.h"
 #include "toy/tensor/device/cpu/level.h"
 #include "toy/tensor/ops/linear.h"
@@ -219,27 +219,6 @@ inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64
   for (std::int64_t i = 0; i < blocks * groups; ++i) {
     multiply_share(a, part(a.T, i % blocks, blocks), part(panels, i / blocks, groups));
   }
-}
-
-/// Weights in rows of floats, with memory for their panels.
-inline void linear_rows(const LinearArgs& a, const Team& team) {
-  ProductPlan plan;
-  plan.threads = team.threads;
-  plan.cells = kind_of_cells(a.precision);
-  float* memory = a.panels;
-  for (int i = 0; i < a.count; ++i) {
-    const LinearArgs::Output& out = a.outputs.data()[i];
-    if (out.layout != Layout::rows) continue;
-    Product& p = plan.products[plan.product_count++] = {
-        a.x, a.K, 1, reinterpret_cast<const float*>(out.weight), 1, a.K, out.y, out.N, a.T, out.N, a.K};
-    p.bias = out.bias;
-    place_panels(p, memory);
-    if (!a.packed) pack_later(plan, p);
-  }
-  if (plan.product_count == 0) return;
-  add_chain(plan, plan.products, plan.product_count, true, team.threads);
-  plan.first = 1;
-  run_plan_of(plan, plan.operations < 1 << 18 ? 1 : team.threads);
 }
 
 inline void linear(const LinearArgs& a, const Team& team) {
