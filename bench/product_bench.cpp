@@ -2,7 +2,6 @@
 //   product_bench [level]
 // Prints GFLOP/s (f32 weights) or GOP/s (int8), GB/s of weights, and the share of the measured peak or bandwidth.
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <chrono>
@@ -56,10 +55,10 @@ double read_bandwidth(int threads) {
   const Memory memory = allocate(bytes);
   const auto* data = reinterpret_cast<const std::uint64_t*>(memory.get());
   std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads * 64));
+  const Team team(threads);
   const double time = best_time([&] {
-#pragma omp parallel num_threads(threads)
-    {
-      const std::int64_t me = omp_get_thread_num(), length = words / threads / 8;
+    team.share(threads, [&](std::int64_t me) {
+      const std::int64_t length = words / threads / 8;
       std::uint64_t sum[8] = {};
       for (std::int64_t i = 0; i + 8 <= length; i += 8) {
         for (int s = 0; s < 8; ++s) {
@@ -68,7 +67,7 @@ double read_bandwidth(int threads) {
         }
       }
       for (const std::uint64_t s : sum) sums[static_cast<std::size_t>(me * 64)] += s;
-    }
+    });
   });
   return static_cast<double>(bytes) / time;
 }
@@ -94,12 +93,13 @@ double run_case(const cpu::Level& level, const Case& c, int threads) {
   const Memory x = allocate(4 * c.T * c.K), y = allocate(4 * c.T * c.N), scratch = allocate(linear_scratch(c.T, c.K));
   auto* values = reinterpret_cast<float*>(x.get());
   for (std::int64_t i = 0; i < c.T * c.K; ++i) values[i] = static_cast<float>(i % 17) - 8.0f;
+  const Team team(threads);
   LinearArgs args{values, c.T, c.K, 1, {}, scratch.get(), {}};
   const double time = best_time([&] {
     for (std::int64_t i = 0; i < copies; ++i) {
       args.outputs[0] = {memory.get() + i * bytes,         c.dtype, Layout::panels, c.N, nullptr,
                          reinterpret_cast<float*>(y.get())};
-      kernels.get<LinearArgs>()(args, Team{threads});
+      kernels.get<LinearArgs>()(args, team);
     }
   });
   return time / static_cast<double>(copies);

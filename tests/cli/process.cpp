@@ -26,8 +26,7 @@ std::array<int, 2> make_pipe() {
 
 std::vector<std::string> environment_of(const Start& start) {
   std::vector<std::string> all{"HOME=/nonexistent"};
-  for (const char* name : {"PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS",
-                           "OMP_WAIT_POLICY", "OMP_TOOL_LIBRARIES"}) {
+  for (const char* name : {"PATH", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name)) all.push_back(std::string(name) + "=" + value);
   }
   for (const auto& variable : start.environment) {
@@ -67,6 +66,10 @@ Process::Process(const std::vector<std::string>& words, const Start& start) {
     ::dup2(err[1], STDERR_FILENO);
     if (start.closed_stdout) ::close(STDOUT_FILENO);
     if (!start.folder.empty() && ::chdir(start.folder.c_str()) != 0) ::_exit(126);
+    if (start.stack_bytes != 0) {
+      const rlimit limit{start.stack_bytes, start.stack_bytes};
+      ::setrlimit(RLIMIT_STACK, &limit);
+    }
     ::execve(TOY_PROGRAM, argv.data(), envp.data());
     ::_exit(127);
   }

@@ -22,6 +22,7 @@ struct Start {
   std::vector<std::pair<std::string, std::string>> environment{};  // beside PATH and HOME=/nonexistent
   std::string folder{};                                            // to run in
   bool closed_stdout = false;
+  std::uint64_t stack_bytes = 0;  // limit of a thread's stack; 0: as it is
 };
 
 /// A running program, killed if the test ends first.

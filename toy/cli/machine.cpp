@@ -1,11 +1,14 @@
 #include "toy/cli/machine.h"
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <fstream>
 #include <new>
 #include <sys/mman.h>
+
+#include "toy/tensor/team.h"
 
 namespace toy::cli {
 
@@ -94,32 +97,28 @@ ReadBandwidth::ReadBandwidth() {
 
 double ReadBandwidth::operator()(int threads) const {
   const auto pages = static_cast<std::int64_t>(buffer_bytes / page_bytes);
-  std::uint64_t sum = 0;
+  const Team team(threads);
+  std::atomic<std::uint64_t> sum = 0;  // so that the reads are not left out
   const auto start = Clock::now();
-#pragma omp parallel for num_threads(threads) schedule(static) reduction(+ : sum)
-  for (std::int64_t page = 0; page < pages; ++page) {
+  team.share(pages, [&](std::int64_t page) {
     const std::byte* const begin = buffer_.get() + static_cast<std::size_t>(page) * page_bytes;
     sum += read_part(reinterpret_cast<const std::uint64_t*>(begin), page_bytes / sizeof(std::uint64_t));
-  }
+  });
   const double seconds = seconds_since(start);
-  const volatile std::uint64_t keep = sum;  // so that the reads are not left out
-  (void)keep;
   return static_cast<double>(buffer_bytes) / seconds;
 }
 
 double f32_peak(int threads, std::string_view simd_level) {
-  constexpr std::int64_t rounds = 4'000'000;
+  constexpr std::int64_t rounds = 40'000, pieces_of_thread = 100;
   constexpr double vectors = 10, operations = 2;
   const PeakLoop loop = loop_of(simd_level);
-  float sum = 0;
-  (void)loop.run(rounds / 10);
+  const Team team(threads);
+  std::atomic<float> sum = 0;  // so that the loop is not left out
+  (void)loop.run(10 * rounds);
+  const std::int64_t pieces = pieces_of_thread * threads;
   const auto start = Clock::now();
-#pragma omp parallel for num_threads(threads) schedule(static) reduction(+ : sum)
-  for (int thread = 0; thread < threads; ++thread) sum += loop.run(rounds);
-  const double seconds = seconds_since(start);
-  const volatile float keep = sum;
-  (void)keep;
-  return vectors * operations * loop.lanes * static_cast<double>(rounds) * threads / seconds;
+  team.share(pieces, [&](std::int64_t) { sum += loop.run(rounds); });
+  return vectors * operations * loop.lanes * static_cast<double>(rounds * pieces) / seconds_since(start);
 }
 
 }  // namespace toy::cli

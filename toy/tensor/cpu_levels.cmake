@@ -25,7 +25,7 @@ foreach(level IN LISTS levels)
   set_target_properties(toy_cpu_${level} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_compile_definitions(toy_cpu_${level} PRIVATE TOY_LEVEL=${level} TOY_LEVEL_NAME="${level}")
   target_include_directories(toy_cpu_${level} PRIVATE "${PROJECT_BINARY_DIR}/floors/tensor")
-  target_link_libraries(toy_cpu_${level} PRIVATE fmt::fmt OpenMP::OpenMP_CXX)
+  target_link_libraries(toy_cpu_${level} PRIVATE fmt::fmt)
   if(TOY_SANITIZE AND level MATCHES "v4")
     # Few machines run these levels, and instrumented they take many minutes to compile.
     target_compile_options(toy_cpu_${level} PRIVATE -O3 -g0 -ffp-contract=off ${flags_${level}})

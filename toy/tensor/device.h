@@ -11,14 +11,10 @@
 #include <variant>
 
 #include "toy/tensor/op_table.h"
+#include "toy/tensor/team.h"
 #include "toy/tensor/tensor.h"
 
 namespace toy {
-
-/// What a kernel may use.
-struct Team {
-  int threads = 1;
-};
 
 /// Args<double>: the struct of arguments of an op on F64.
 template <class Args>

@@ -191,7 +191,7 @@ void print_results(const std::vector<Result>& results, const Machine& m, Console
 
 void run(const Arguments& a, Console& console) {
   Plan plan{*a.integer("--prefill"), *a.integer("--decode"), static_cast<int>(*a.integer("--repetitions")),
-            a.integers("--threads").value_or(std::vector<std::int32_t>{physical_cores()})};
+            a.integers("--threads").value_or(std::vector<std::int32_t>{default_threads()})};
   if (plan.prefill == 0 && plan.decode == 0) refuse("nothing to measure: --prefill and --decode are both 0");
   const ModelPath found = find_model(a, console);
   const Interrupt interrupt;

@@ -144,7 +144,7 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
              (static_cast<double>(s.past) + 0.5 * static_cast<double>(s.count + 1));
   }
   Tensor y = Tensor::empty(q.device(), q.shape(), q.dtype());
-  const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads, attention_scratch(kv.d)}, q.dtype());
+  const Tensor scratch = Tensor::empty(q.device(), {q.device().team().threads(), attention_scratch(kv.d)}, q.dtype());
   const std::array inputs{&q, &kv.k, &kv.v};
   const Tape* tape = q.device().tape();
   const bool gradient = tape != nullptr && tape->wants(inputs);
@@ -176,7 +176,7 @@ std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, c
   std::array d{Tensor::empty(q.device(), q.shape(), q.dtype()), Tensor::empty(q.device(), kv.k.shape(), q.dtype()),
                Tensor::empty(q.device(), kv.v.shape(), q.dtype())};
   const Tensor scratch =
-      Tensor::empty(q.device(), {q.device().team().threads, attention_backward_scratch(kv.d)}, q.dtype());
+      Tensor::empty(q.device(), {q.device().team().threads(), attention_backward_scratch(kv.d)}, q.dtype());
   double flops = 0;
   for (const Segment& s : segments) flops += 5.0 * static_cast<double>(q.width() * s.count * (s.count + 1));
   with_number(q.dtype(), [&]<class Number>(Number) {

@@ -2,12 +2,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <omp.h>
 
 #include <algorithm>
-#include <fstream>
-#include <sched.h>
-#include <set>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -44,34 +40,13 @@ std::vector<std::string_view> cpu_levels() {
   return names;
 }
 
-int physical_cores() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return std::max(1, omp_get_num_procs());
-  std::set<std::string> cores;  // the threads of one core list the same siblings
-  int processors = 0;
-  for (int i = 0; i < CPU_SETSIZE; ++i) {
-    if (!CPU_ISSET(i, &allowed)) continue;
-    ++processors;
-    std::ifstream file(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", i));
-    std::string siblings;
-    if (std::getline(file, siblings)) cores.insert(siblings);
-  }
-  return std::max(1, cores.empty() ? processors : static_cast<int>(cores.size()));
-}
-
 CpuDevice::CpuDevice(const CpuOptions& options)
     : level_(&find_level(options.simd_level)),
       activations_(std::make_shared<cpu::Arena>()),
       kept_(std::make_shared<cpu::Arena>()) {
-  set_threads(options.threads == 0 ? physical_cores() : options.threads);
+  set_threads(options.threads == 0 ? default_threads() : options.threads);
   cpu::add_ref_kernels(kernels_);  // a level replaces those it has faster
   level_->add_kernels(kernels_);
-}
-
-void CpuDevice::set_threads(int threads) {
-  if (threads < 1 || threads > 1024) refuse("threads: expected 1..1024, found {}", threads);
-  team_.threads = threads;
 }
 
 std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes) {
@@ -107,14 +82,13 @@ Tensor CpuDevice::prepare(const Tensor& weight) {
 
   const std::int64_t row = bytes_of(weight.dtype(), K);
   const std::int64_t slice = std::max<std::int64_t>(1, (4 << 20) / std::max<std::int64_t>(1, width * row));
-#pragma omp parallel for schedule(dynamic) num_threads(team_.threads)
-  for (std::int64_t first = 0; first < panels; first += slice) {
-    const std::int64_t last = std::min(panels, first + slice);
+  team_.share((panels + slice - 1) / slice, [&](std::int64_t i) {
+    const std::int64_t first = i * slice, last = std::min(panels, first + slice);
     level_->pack({weight.dtype(), weight.raw(), N, K, storage->data, first, last});
     if (weight.storage().mapped_file) {
       drop_pages(weight.raw() + first * width * row, weight.raw() + std::min(N, last * width) * row);
     }
-  }
+  });
   return {std::move(storage), weight.shape(), weight.dtype()};
 }
 

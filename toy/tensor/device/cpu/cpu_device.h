@@ -9,19 +9,17 @@
 #include "toy/tensor/device.h"
 #include "toy/tensor/device/cpu/arena.h"
 #include "toy/tensor/device/cpu/level.h"
+#include "toy/tensor/device/cpu/processors.h"
 
 namespace toy {
 
 struct CpuOptions {
-  int threads = 0;           // 0: one per physical core
+  int threads = 0;           // 0: default_threads()
   std::string simd_level{};  // empty: the best this processor supports; otherwise a name of cpu_levels()
 };
 
 /// Names of the SIMD levels this processor can run, best first.
 std::vector<std::string_view> cpu_levels();
-/// Physical cores this process may use.
-int physical_cores();
-
 class CpuDevice final : public Device {
  public:
   /// Errors: an unknown level, or one that this processor lacks (names those it has).
@@ -31,9 +29,9 @@ class CpuDevice final : public Device {
   std::string_view simd_level() const { return level_->name; }
   /// Whether Precision::bf16 makes products faster; elsewhere it is computed in floats, for the same bytes.
   bool fast_bf16() const { return level_->fast_bf16(); }
-  int threads() const { return team_.threads; }
-  /// Errors: fewer than 1 or more than 1024.
-  void set_threads(int threads);
+  int threads() const { return team_.threads(); }
+  /// Errors: those of Team::set_threads.
+  void set_threads(int threads) { team_.set_threads(threads); }
 
   std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) override;
   /// Panels of a matrix (other tensors stay as they are); pages of a mapped file are dropped slice by slice.

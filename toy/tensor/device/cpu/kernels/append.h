@@ -2,6 +2,7 @@
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/math.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/attention.h"
 
 namespace toy::cpu::TOY_LEVEL {
@@ -49,11 +50,11 @@ inline void append(const AppendArgs& a, const Team& team) {
   const std::int64_t heads = a.kv->kv_heads;
   for (std::int64_t s = 0; s < static_cast<std::int64_t>(a.segments.size()); ++s) {
     const std::int64_t count = a.segments.data()[s].count, pieces = (count + chunk - 1) / chunk * heads;
-#pragma omp parallel for num_threads(team.threads) if (count * heads * a.kv->d >= 16384)
-    for (std::int64_t piece = 0; piece < pieces; ++piece) {
+    const int threads = count * heads * a.kv->d >= 16384 ? team.threads() : 1;
+    for_pieces(team, threads, pieces, [&](std::int64_t piece) {
       const std::int64_t t0 = piece / heads * chunk;
       append_head(a, s, piece % heads, t0, min(count, t0 + chunk));
-    }
+    });
   }
 }
 

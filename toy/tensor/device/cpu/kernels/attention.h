@@ -1,8 +1,6 @@
 // Attention over stored keys and values: blocks of 64 positions, a running maximum, tiles of query rows.
 #pragma once
 
-#include <omp.h>
-
 #include "toy/tensor/device/cpu/kernels/gemm.h"
 #include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/attention.h"
@@ -318,18 +316,16 @@ inline void attention(const AttentionArgs& a, const Team& team) {
     units += cut.tiles(g);
     work += g.count * (g.past + g.count) * a.heads * d;
   }
-  const int threads = work < 32768 ? 1 : team.threads;
-  const auto compute = [&](std::int64_t unit) {
-    attention_tile(a, tile_at(a, cut, unit), a.scratch + omp_get_thread_num() * attention_scratch(d));
-  };
-  if (a.kv->pages.empty()) {
-    Pieces own(units, threads);
-#pragma omp parallel num_threads(threads) if (threads > 1)
-    own.work(compute);
-    return;
-  }
-#pragma omp parallel for schedule(dynamic) num_threads(threads) if (threads > 1)
-  for (std::int64_t unit = units - 1; unit >= 0; --unit) compute(unit);
+  const int threads = work < 32768 ? 1 : team.threads();
+  // Stored keys make the last tiles of a prompt the longest: they are taken first, by whoever is free.
+  const bool stored = !a.kv->pages.empty();
+  Pieces pieces(units, stored ? 1 : threads);
+  run_region(team, threads, [&](int member) {
+    float* memory = a.scratch + member * attention_scratch(d);
+    pieces.work(member, [&](std::int64_t unit) {
+      attention_tile(a, tile_at(a, cut, stored ? units - 1 - unit : unit), memory);
+    });
+  });
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

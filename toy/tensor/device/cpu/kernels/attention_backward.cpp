@@ -1,5 +1,6 @@
 // The gradients of attention.
 #include "toy/tensor/device/cpu/kernels/attention_backward.h"
+
 #include "toy/tensor/device/cpu/kernels/register.h"
 
 namespace toy::cpu::TOY_LEVEL {

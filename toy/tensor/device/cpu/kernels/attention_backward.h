@@ -1,8 +1,6 @@
 // Gradients of attention: blocks of 64 keys against tiles of query rows, the weights computed again.
 #pragma once
 
-#include <omp.h>
-
 #include "toy/tensor/device/cpu/kernels/attention.h"
 #include "toy/tensor/device/cpu/kernels/gemm.h"
 
@@ -190,12 +188,13 @@ inline void attention_backward(const AttentionBackwardArgs& a, const Team& team)
     const std::int64_t n = a.segments.data()[s].count;
     work += n * n * a.heads * a.d;
   }
-  const int threads = work < 16384 ? 1 : team.threads;
-  Pieces own(units, threads);
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  own.work([&](std::int64_t unit) {
-    float* memory = a.scratch + omp_get_thread_num() * attention_backward_scratch(a.d);
-    backward_head(head_backward(a, a.segments.data()[unit / a.kv_heads], unit % a.kv_heads, memory));
+  const int threads = work < 16384 ? 1 : team.threads();
+  Pieces pieces(units, threads);
+  run_region(team, threads, [&](int member) {
+    float* memory = a.scratch + member * attention_backward_scratch(a.d);
+    pieces.work(member, [&](std::int64_t unit) {
+      backward_head(head_backward(a, a.segments.data()[unit / a.kv_heads], unit % a.kv_heads, memory));
+    });
   });
 }
 

@@ -11,19 +11,6 @@
 
 namespace toy::cpu::TOY_LEVEL {
 
-/// f(i, n) for the n <= lanes elements from i on.
-template <class F>
-void for_vectors(std::int64_t size, const Team& team, const F& f) {
-  constexpr std::int64_t chunk = 4096;
-#pragma omp parallel for num_threads(threads_for(team, size)) if (size >= worth_a_region)
-  for (std::int64_t begin = 0; begin < size; begin += chunk) {
-    const std::int64_t end = min(size, begin + chunk);
-    std::int64_t i = begin;
-    for (; i + lanes <= end; i += lanes) f(i, std::int64_t{lanes});
-    if (i < end) f(i, end - i);
-  }
-}
-
 inline void swiglu_backward(const SwigluBackwardArgs& a, const Team& team) {
   for_vectors(a.n, team, [&](std::int64_t i, std::int64_t n) {
     const vf g = load_n(a.g + i, n), u = load_n(a.u + i, n), dy = load_n(a.dy + i, n), one = broadcast(1.0f);
@@ -82,20 +69,19 @@ inline void rms_norm_backward_row(const RmsNormBackwardArgs& a, std::int64_t t, 
   }
 }
 
-/// f(row, its sums) for all rows; the sums [blocks][width] are those of norm_rows rows each, whoever computes them.
+/// Calls f(row, its sums) for all rows. Each norm_rows rows have sums of their own in `sums` [blocks][width], whoever
+/// computes them.
 template <class F>
-void for_row_blocks(std::int64_t T, std::int64_t width, float* sums, int threads, const F& f) {
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (std::int64_t b = 0; b < norm_blocks(T); ++b) {
+void for_row_blocks(std::int64_t T, std::int64_t width, float* sums, const Team& team, const F& f) {
+  for_pieces(team, threads_for(team, T * width), norm_blocks(T), [&](std::int64_t b) {
     float* mine = sums + b * width;
     __builtin_memset(mine, 0, static_cast<std::size_t>(4 * width));
     for (std::int64_t t = b * norm_rows; t < min(T, (b + 1) * norm_rows); ++t) f(t, mine);
-  }
+  });
 }
 
 inline void rms_norm_backward(const RmsNormBackwardArgs& a, const Team& team) {
-  for_row_blocks(a.T, a.D, a.scratch, threads_for(team, a.T * a.D),
-                 [&](std::int64_t t, float* sums) { rms_norm_backward_row(a, t, sums); });
+  for_row_blocks(a.T, a.D, a.scratch, team, [&](std::int64_t t, float* sums) { rms_norm_backward_row(a, t, sums); });
   sum_columns(a.scratch, a.D, norm_blocks(a.T), {0, a.D}, a.dw, false);
 }
 
@@ -123,7 +109,7 @@ inline void layer_norm_backward_row(const LayerNormBackwardArgs& a, std::int64_t
 }
 
 inline void layer_norm_backward(const LayerNormBackwardArgs& a, const Team& team) {
-  for_row_blocks(a.T, 2 * a.D, a.scratch, threads_for(team, a.T * a.D),
+  for_row_blocks(a.T, 2 * a.D, a.scratch, team,
                  [&](std::int64_t t, float* sums) { layer_norm_backward_row(a, t, sums); });
   sum_columns(a.scratch, 2 * a.D, norm_blocks(a.T), {0, a.D}, a.dw, false);
   sum_columns(a.scratch + a.D, 2 * a.D, norm_blocks(a.T), {0, a.D}, a.db, false);
@@ -161,20 +147,18 @@ inline double exponentials(float* z, std::int64_t size, float top) {
 }
 
 inline void cross_entropy(const CrossEntropyArgs& a, const Team& team) {
-  const int threads = a.T > 1 ? threads_for(team, a.T * a.V) : 1;
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (std::int64_t t = 0; t < a.T; ++t) {
+  for_rows(a.T, a.V, team, [&](std::int64_t t) {
     float* z = a.z + t * a.V;
     const std::int32_t target = a.targets[t];
     a.losses[t] = 0;
     if (target < 0) {
       if (a.gradient) __builtin_memset(z, 0, static_cast<std::size_t>(4 * a.V));
-      continue;
+      return;
     }
     const float top = largest_of(z, a.V), wanted = z[target];
     const double total = exponentials(z, a.V, top);
     a.losses[t] = static_cast<double>(top) + __builtin_log(total) - static_cast<double>(wanted);
-    if (!a.gradient) continue;
+    if (!a.gradient) return;
     const auto p = static_cast<float>(static_cast<double>(z[target]) / total - 1.0);
     const vf factor = broadcast(static_cast<float>(a.weight / total));
     for (std::int64_t i = 0; i < a.V; i += lanes) {
@@ -182,16 +166,14 @@ inline void cross_entropy(const CrossEntropyArgs& a, const Team& team) {
       store_n(z + i, load_n(z + i, n) * factor, n);
     }
     z[target] = p * static_cast<float>(a.weight);
-  }
+  });
 }
 
-/// Every thread adds all rows, in their order, to its own columns.
+/// Adds all rows, in their order, to some columns at a time.
 inline void scatter_add(const ScatterAddArgs& a, const Team& team) {
   constexpr std::int64_t piece = 64;
   const std::int64_t pieces = (a.K + piece - 1) / piece;
-  const int threads = threads_for(team, a.T * a.K);
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (std::int64_t p = 0; p < pieces; ++p) {
+  for_pieces(team, threads_for(team, a.T * a.K), pieces, [&](std::int64_t p) {
     const std::int64_t begin = p * piece, end = min(a.K, begin + piece);
     for (std::int64_t t = 0; t < a.T; ++t) {
       const float* x = a.x + t * a.K;
@@ -201,16 +183,14 @@ inline void scatter_add(const ScatterAddArgs& a, const Team& team) {
         store_n(y + i, load_n(y + i, n) + load_n(x + i, n), n);
       }
     }
-  }
+  });
 }
 
 inline void squares(const SquaresArgs& a, const Team& team) {
-  const int threads = threads_for(team, a.n);
-#pragma omp parallel for num_threads(threads) if (threads > 1)
-  for (std::int64_t b = 0; b < squares_blocks(a.n); ++b) {
+  for_pieces(team, threads_for(team, a.n), squares_blocks(a.n), [&](std::int64_t b) {
     const std::int64_t begin = b * squares_block, n = min(squares_block, a.n - begin);
     a.sums[b] = static_cast<double>(sum_row(a.x + begin, n, 0, [](vf v) { return v * v; }));
-  }
+  });
 }
 
 inline void adam_update(const AdamUpdateArgs& a, const Team& team) {

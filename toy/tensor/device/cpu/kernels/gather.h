@@ -2,6 +2,7 @@
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/panels.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/device/cpu/level.h"
 #include "toy/tensor/ops/gather.h"
 
@@ -55,8 +56,10 @@ inline void gather_row(const GatherArgs& a, std::int64_t id, float* y) {
 
 inline void gather(const GatherArgs& a, const Team& team) {
   if (a.layout == Layout::rows) return gather_rows(a);
-#pragma omp parallel for num_threads(team.threads) if (a.T > 1 && a.T * a.K > 16384)
-  for (std::int64_t t = 0; t < a.T; ++t) gather_row(a, a.ids[t], a.y + t * a.K);
+  const int threads = a.T > 1 && a.T * a.K > 16384 ? team.threads() : 1;
+  for_ranges(team, threads, a.T, [&](Range rows) {
+    for (std::int64_t t = rows.begin; t < rows.end; ++t) gather_row(a, a.ids[t], a.y + t * a.K);
+  });
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

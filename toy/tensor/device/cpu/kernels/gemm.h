@@ -362,10 +362,11 @@ void multiply_edge(PackedTile t, std::int64_t rows, std::int64_t columns, const 
   for (std::int64_t r = 0; r < rows; ++r) copy_few(c + r * c_m, part + r * panel_width, columns);
 }
 
-/// Memory for rows of a.
+/// Memory for rows of a, in the scratch of a member of the team.
 struct PackedBlock {
   alignas(64) float cells[block_height * long_rows];
 };
+static_assert(sizeof(PackedBlock) <= Team::scratch_bytes);
 
 /// Rows of c, at most block_height, for some panels of packed b; one slice of k.
 template <class Cell, Strides strides>
@@ -521,10 +522,9 @@ inline Range block_at(const Chain& chain, std::int64_t i) {
   return found;
 }
 
-/// Piece i of a chain; all tiles but the last are whole.
+/// Piece i of a chain; all tiles but the last are whole. a: memory for its rows of a.
 template <class Cell>
-void multiply_piece(const Chain& chain, std::int64_t i) {
-  PackedBlock a;
+void multiply_piece(const Chain& chain, std::int64_t i, PackedBlock& a) {
   const Range tiles = block_at(chain, i / chain.groups);
   const Range rows{tiles.begin * chain.height, min(chain.products[0].M, tiles.end * chain.height)};
   [[maybe_unused]] const std::conditional_t<(Cell::multiple > 1), TileRegisters, Known<0>> registers;
@@ -580,59 +580,55 @@ inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t c
 }
 
 template <class Cell, class Others, class Finish>
-void run_plan(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others,
+void run_plan(const ProductPlan& plan, const Team& team, int threads, std::int64_t other_count, const Others& others,
               std::int64_t finishes, const Finish& finish) {
   std::int64_t packed = 0, own = 0, rest = 0;
   for (int i = 0; i < plan.packed_count; ++i) packed += packing_pieces<Cell>(*plan.packed[i]);
   for (int c = 0; c < plan.chain_count; ++c) (c < plan.first ? own : rest) += plan.chains[c].pieces();
-  const std::int64_t lot = rest / plan.parts + other_count;  // pieces
-  Pieces packing(packed, threads), first(own, threads), last(lot * plan.parts, threads), end(finishes, threads);
-  const auto multiply = [&](int c, std::int64_t& i) {
-    for (; c < plan.chain_count && i >= plan.chains[c].pieces(); ++c) i -= plan.chains[c].pieces();
-    if (c < plan.chain_count) multiply_piece<Cell>(plan.chains[c], i);
-  };
+  const std::int64_t lot = rest / plan.parts + other_count;         // pieces
   const int chains = (plan.chain_count - plan.first) / plan.parts;  // of a lot
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  {
-    packing.work([&](std::int64_t i) {
-      int p = 0;
-      for (; i >= packing_pieces<Cell>(*plan.packed[p]); ++p) i -= packing_pieces<Cell>(*plan.packed[p]);
-      pack_piece<Cell>(*plan.packed[p], i);
-    });
-#pragma omp barrier
-    first.work([&](std::int64_t i) { multiply(0, i); });
-    last.work([&](std::int64_t i) {
+  for_pieces(team, threads, packed, [&](std::int64_t i) {
+    int p = 0;
+    for (; i >= packing_pieces<Cell>(*plan.packed[p]); ++p) i -= packing_pieces<Cell>(*plan.packed[p]);
+    pack_piece<Cell>(*plan.packed[p], i);
+  });
+  Pieces first(own, threads), last(lot * plan.parts, threads);
+  run_region(team, threads, [&](int member) {
+    PackedBlock& memory = *reinterpret_cast<PackedBlock*>(team.scratch(member));
+    const auto multiply = [&](int c, std::int64_t i) {
+      for (; c < plan.chain_count && i >= plan.chains[c].pieces(); ++c) i -= plan.chains[c].pieces();
+      if (c < plan.chain_count) multiply_piece<Cell>(plan.chains[c], i, memory);
+    };
+    first.work(member, [&](std::int64_t i) { multiply(0, i); });
+    last.work(member, [&](std::int64_t i) {
       const std::int64_t part = i / lot;
       i %= lot;
       if (i >= lot - other_count) return others(part, i - (lot - other_count));
       multiply(plan.first + static_cast<int>(part) * chains, i);
     });
-    if (finishes > 0) {
-#pragma omp barrier
-      end.work(finish);
-    }
-  }
+  });
+  for_pieces(team, threads, finishes, finish);
 }
 
 /// The same with the cells of the plan.
 template <class Others, class Finish>
-void run_plan_of(const ProductPlan& plan, int threads, std::int64_t other_count, const Others& others,
+void run_plan_of(const ProductPlan& plan, const Team& team, int threads, std::int64_t other_count, const Others& others,
                  std::int64_t finishes, const Finish& finish) {
   if (plan.cells == CellKind::singles) {
-    run_plan<Singles>(plan, threads, other_count, others, finishes, finish);
+    run_plan<Singles>(plan, team, threads, other_count, others, finishes, finish);
   } else if constexpr (has_tiles) {
-    run_plan<Tiles>(plan, threads, other_count, others, finishes, finish);
+    run_plan<Tiles>(plan, team, threads, other_count, others, finishes, finish);
   } else if (has_dot_pairs()) {
-    run_plan<FastPairs>(plan, threads, other_count, others, finishes, finish);
+    run_plan<FastPairs>(plan, team, threads, other_count, others, finishes, finish);
   } else {
-    run_plan<Pairs>(plan, threads, other_count, others, finishes, finish);
+    run_plan<Pairs>(plan, team, threads, other_count, others, finishes, finish);
   }
 }
 
 /// The same with products alone.
-inline void run_plan_of(const ProductPlan& plan, int threads) {
+inline void run_plan_of(const ProductPlan& plan, const Team& team, int threads) {
   run_plan_of(
-      plan, threads, 0, [](std::int64_t, std::int64_t) {}, 0, [](std::int64_t) {});
+      plan, team, threads, 0, [](std::int64_t, std::int64_t) {}, 0, [](std::int64_t) {});
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

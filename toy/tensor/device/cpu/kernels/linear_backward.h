@@ -98,7 +98,7 @@ void each_output(const LinearBackwardArgs& a, std::int64_t begin, std::int64_t s
 inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
   const RowParts rows = row_parts(a);
   ProductPlan work;
-  plan(a, rows, team.threads, work);
+  plan(a, rows, team.threads(), work);
   if (a.dx != nullptr && a.count == 0) __builtin_memset(a.dx, 0, static_cast<std::size_t>(4 * a.T * a.K));
   std::int64_t columns = 0;
   bool biases = false;
@@ -123,8 +123,8 @@ inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
       if (out.db != nullptr) add_few(out.db + here.begin, sums + out.N * a.K + here.begin, here.end - here.begin);
     });
   };
-  const int threads = work.operations < 1 << 18 ? 1 : team.threads;
-  run_plan_of(work, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
+  const int threads = work.operations < 1 << 18 ? 1 : team.threads();
+  run_plan_of(work, team, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
               rows.count == 2 ? (columns + sum_piece - 1) / sum_piece : 0, add_second);
 }
 

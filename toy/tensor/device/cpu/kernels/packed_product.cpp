@@ -6,7 +6,7 @@ namespace toy::cpu::TOY_LEVEL {
 
 void linear_rows(const LinearArgs& a, const Team& team) {
   ProductPlan plan;
-  plan.threads = team.threads;
+  plan.threads = team.threads();
   plan.cells = kind_of_cells(a.precision);
   float* memory = a.panels;
   for (int i = 0; i < a.count; ++i) {
@@ -19,9 +19,9 @@ void linear_rows(const LinearArgs& a, const Team& team) {
     if (!a.packed) pack_later(plan, p);
   }
   if (plan.product_count == 0) return;
-  add_chain(plan, plan.products, plan.product_count, true, team.threads);
+  add_chain(plan, plan.products, plan.product_count, true, team.threads());
   plan.first = 1;
-  run_plan_of(plan, plan.operations < 1 << 18 ? 1 : team.threads);
+  run_plan_of(plan, team, plan.operations < 1 << 18 ? 1 : team.threads());
 }
 
 void add_packed_product_kernels(KernelTable& table) { table.set<LinearBackwardArgs>(&linear_backward); }

@@ -1,7 +1,8 @@
 // Products with weights in panels, and rows of such weights.
+#include "toy/tensor/device/cpu/kernels/product.h"
+
 #include "toy/tensor/device/cpu/kernels/gather.h"
 #include "toy/tensor/device/cpu/kernels/pack.h"
-#include "toy/tensor/device/cpu/kernels/product.h"
 #include "toy/tensor/device/cpu/kernels/register.h"
 
 namespace toy::cpu::TOY_LEVEL {

@@ -1,8 +1,7 @@
 // The product kernel: x W^T for weights in panels, in float or in int8 blocks.
 #pragma once
 
-#include <omp.h>
-
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/device/cpu/kernels/quantize.h"
 #include "toy/tensor/device/cpu/kernels/register.h"
 #include "toy/tensor/device/cpu/kernels/tile.h"
@@ -16,6 +15,15 @@ inline constexpr std::int64_t slice_row_bytes = 1024;
 inline constexpr std::int64_t many_rows = 9;  // from here on a slice is unpacked before it is multiplied
 
 inline std::int64_t panels_of(std::int64_t N) { return (N + panel_width - 1) / panel_width; }
+
+/// Memory in which a member of the team multiplies many rows: x of a slice in int8 (or floats), copied together so that
+/// its rows do not fall into the same sets of the cache, and one panel of a slice, unpacked.
+struct ProductScratch {
+  alignas(64) std::byte rows[slice_rows * slice_row_bytes];
+  alignas(64) float numbers[slice_numbers * panel_width];
+  Cells cells;
+};
+static_assert(sizeof(ProductScratch) <= Team::scratch_bytes);
 
 /// What the tiles of one block of rows and one slice of k share.
 struct Slice {
@@ -85,34 +93,35 @@ void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range p
 
 /// The same for many rows: each slice of a panel is unpacked first.
 template <class Panel>
-void multiply_many(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s) {
+void multiply_many(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s,
+                   ProductScratch& memory) {
   const std::int64_t K = s.k.end - s.k.begin;
   for (std::int64_t p = panels.begin; p < panels.end; ++p) {
     const std::byte* panel =
         out.weight + panel_width * (p * bytes_of(Panel::dtype, a.K) + bytes_of(Panel::dtype, s.k.begin));
     ProductTile t{};
     if constexpr (is_block(Panel::dtype)) {
-      Cells cells;
-      expand<Panel>(panel, K, cells);
-      t.cells = &cells;
+      expand<Panel>(panel, K, memory.cells);
+      t.cells = &memory.cells;
       multiply_rows<CellsOf<Panel>>(a, out, p, 1, s, t);
     } else {
-      alignas(64) float numbers[slice_numbers * panel_width];
-      expand<Panel>(panel, K, numbers);
-      t.panel = reinterpret_cast<const std::byte*>(numbers);
+      expand<Panel>(panel, K, memory.numbers);
+      t.panel = reinterpret_cast<const std::byte*>(memory.numbers);
       multiply_rows<F32Panel>(a, out, p, 1, s, t);
     }
   }
 }
 
 template <class Panel>
-void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s, bool many) {
-  if (many && Panel::dtype != DType::F32) return multiply_many<Panel>(a, out, panels, s);
+void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s,
+                     ProductScratch* many) {
+  if (many != nullptr && Panel::dtype != DType::F32) return multiply_many<Panel>(a, out, panels, s, *many);
   multiply_panels<Panel>(a, out, panels, s);
 }
 
+/// many: memory for the kernels for many rows; null for those for few.
 inline void multiply_panels(const LinearArgs& a, const LinearArgs::Output& out, Range panels, const Slice& s,
-                            bool many) {
+                            ProductScratch* many) {
   switch (out.dtype) {
     case DType::F32:
       return multiply_panels<F32Panel>(a, out, panels, s, many);
@@ -142,13 +151,8 @@ void each_output(const LinearArgs& a, Range panels, const F& f) {
   }
 }
 
-/// x of a slice in int8 (or floats), copied together so that its rows do not fall into the same sets of the cache.
-struct PackedRows {
-  alignas(64) std::byte bytes[slice_rows * slice_row_bytes];
-};
-
 /// Rows and k of a slice as the kernels for floats or for blocks read them; copied when there are many rows.
-inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, PackedRows* packed) {
+inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, ProductScratch* many) {
   const std::int64_t K = k.end - k.begin;
   Slice s{rows, k, nullptr, 0, nullptr};
   if (!blocks) {
@@ -159,9 +163,9 @@ inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, P
     s.x_stride = a.K;
     s.x_scale = int8_scales(a) + (rows.begin * a.K + k.begin) / 32;
   }
-  if (packed == nullptr) return s;
+  if (many == nullptr) return s;
   for (std::int64_t row = 0; row < rows.end - rows.begin; ++row) {
-    std::byte* to = packed->bytes + row * slice_row_bytes;
+    std::byte* to = many->rows + row * slice_row_bytes;
     const std::byte* from = s.x + row * s.x_stride;
     if (!blocks) {
       __builtin_memcpy(to, from, static_cast<std::size_t>(4 * K));
@@ -169,7 +173,7 @@ inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, P
       for (std::int64_t i = 0; i < K; i += 32) copy_cells(to + i * 4 / cell_elements, from + i);
     }
   }
-  s.x = packed->bytes;
+  s.x = many->rows;
   s.x_stride = slice_row_bytes;
   return s;
 }
@@ -182,21 +186,22 @@ inline std::int64_t slice_length(const LinearArgs& a, DType dtype) {
 }
 
 /// At most slice_rows rows of one weight's panels.
-inline void multiply_output(const LinearArgs& a, const LinearArgs::Output& out, Range rows, Range panels) {
+inline void multiply_output(const LinearArgs& a, const LinearArgs::Output& out, Range rows, Range panels,
+                            ProductScratch& memory) {
   const bool blocks = is_block(out.dtype);
   if (rows.end - rows.begin < many_rows) {
-    return multiply_panels(a, out, panels, make_slice(a, blocks, rows, {0, a.K}, nullptr), false);
+    return multiply_panels(a, out, panels, make_slice(a, blocks, rows, {0, a.K}, nullptr), nullptr);
   }
-  PackedRows packed;
   const std::int64_t length = slice_length(a, out.dtype);
   for (std::int64_t k = 0; k < a.K; k += length) {
-    multiply_panels(a, out, panels, make_slice(a, blocks, rows, {k, min(k + length, a.K)}, &packed), true);
+    multiply_panels(a, out, panels, make_slice(a, blocks, rows, {k, min(k + length, a.K)}, &memory), &memory);
   }
 }
 
 /// Some panels of all outputs together, for at most slice_rows rows.
-inline void multiply_share(const LinearArgs& a, Range rows, Range panels) {
-  each_output(a, panels, [&](const LinearArgs::Output& out, Range here) { multiply_output(a, out, rows, here); });
+inline void multiply_share(const LinearArgs& a, Range rows, Range panels, ProductScratch& memory) {
+  each_output(a, panels,
+              [&](const LinearArgs::Output& out, Range here) { multiply_output(a, out, rows, here, memory); });
 }
 
 /// The next panels that no thread has taken: two thirds of a fair share of the rest, so that a thread that comes late
@@ -210,15 +215,17 @@ inline Range take_panels(std::int64_t panels, std::int64_t threads, std::int64_t
   return {begin, end};
 }
 
-/// Cuts many rows into blocks and their panels into groups, at least 16 pieces for each thread. The blocks of rows of
-/// a group follow each other, while its weights are in the cache.
-inline void multiply_pieces(const LinearArgs& a, std::int64_t panels, std::int64_t threads) {
-  const std::int64_t blocks = (a.T + slice_rows - 1) / slice_rows;
-  const std::int64_t groups = max(1, min(panels, max(16 * threads / blocks, panels / 16)));
-#pragma omp for schedule(dynamic) nowait
-  for (std::int64_t i = 0; i < blocks * groups; ++i) {
-    multiply_share(a, part(a.T, i % blocks, blocks), part(panels, i / blocks, groups));
-  }
+/// How many rows are cut into blocks and their panels into groups, at least 16 pieces for each thread. The blocks of
+/// rows of a group follow each other, while its weights are in the cache.
+struct ProductCut {
+  std::int64_t rows, panels, blocks, groups;
+  std::int64_t pieces() const { return blocks * groups; }
+  Range rows_of(std::int64_t piece) const { return part(rows, piece % blocks, blocks); }
+  Range panels_of(std::int64_t piece) const { return part(panels, piece / blocks, groups); }
+};
+inline ProductCut cut_product(std::int64_t rows, std::int64_t panels, std::int64_t threads) {
+  const std::int64_t blocks = (rows + slice_rows - 1) / slice_rows;
+  return {rows, panels, blocks, max(1, min(panels, max(16 * threads / blocks, panels / 16)))};
 }
 
 inline void linear(const LinearArgs& a, const Team& team) {
@@ -236,26 +243,22 @@ inline void linear(const LinearArgs& a, const Team& team) {
     blocks = blocks || is_block(out.dtype);
   }
   if (panels == 0) return rows && a.panels == nullptr ? cpu::multiply_rows(a) : void();
-  const bool together = blocks && a.T > 1;  // the threads round x together
-  if (blocks && !together) quantize_rows(a, {0, a.T});
+  const int threads = a.T * bytes < 262144 ? 1 : team.threads();
+  if (blocks) for_ranges(team, a.T > 1 ? threads : 1, a.T, [&](Range here) { quantize_rows(a, here); });
+  const bool many = a.T >= many_rows;
+  const ProductCut cut = cut_product(a.T, panels, threads);
+  Pieces pieces(many ? cut.pieces() : 0, 1);
   std::int64_t next = 0;  // panel that no thread has taken
-  const int threads = a.T * bytes < 262144 ? 1 : team.threads;
-#pragma omp parallel num_threads(threads) if (threads > 1)
-  {
-    const std::int64_t count = omp_get_num_threads(), me = omp_get_thread_num();
-    if (together) {
-      quantize_rows(a, part(a.T, me, count));
-#pragma omp barrier
+  run_region(team, threads, [&](int member) {
+    ProductScratch& memory = *reinterpret_cast<ProductScratch*>(team.scratch(member));
+    if (many) {
+      return pieces.work(member, [&](std::int64_t i) { multiply_share(a, cut.rows_of(i), cut.panels_of(i), memory); });
     }
-    if (a.T >= many_rows) {
-      multiply_pieces(a, panels, count);
-    } else {
-      for (Range r{0, 1}; r.begin < r.end;) {
-        r = take_panels(panels, count, &next);
-        multiply_share(a, {0, a.T}, r);
-      }
+    for (Range r{0, 1}; r.begin < r.end;) {
+      r = take_panels(panels, threads, &next);
+      multiply_share(a, {0, a.T}, r, memory);
     }
-  }
+  });
   if (rows && a.panels == nullptr) cpu::multiply_rows(a);
 }
 

@@ -1,7 +1,8 @@
 // Kernels that work element by element or row by row, forward and backward, and the updates of parameters.
+#include "toy/tensor/device/cpu/kernels/rows.h"
+
 #include "toy/tensor/device/cpu/kernels/backward.h"
 #include "toy/tensor/device/cpu/kernels/register.h"
-#include "toy/tensor/device/cpu/kernels/rows.h"
 
 namespace toy::cpu::TOY_LEVEL {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "toy/tensor/device/cpu/kernels/math.h"
+#include "toy/tensor/device/cpu/kernels/pieces.h"
 #include "toy/tensor/ops/activation.h"
 #include "toy/tensor/ops/add.h"
 #include "toy/tensor/ops/norm.h"
@@ -13,19 +14,35 @@ namespace toy::cpu::TOY_LEVEL {
 /// Below this many elements a parallel region costs more than it saves.
 inline constexpr std::int64_t worth_a_region = 16384;
 
-inline int threads_for(const Team& team, std::int64_t elements) { return elements < worth_a_region ? 1 : team.threads; }
+inline int threads_for(const Team& team, std::int64_t elements) {
+  return elements < worth_a_region ? 1 : team.threads();
+}
+
+/// Calls f(i, n) for the n <= lanes elements from i on.
+template <class F>
+void for_vectors(std::int64_t size, const Team& team, const F& f) {
+  constexpr std::int64_t chunk = 4096;
+  for_pieces(team, threads_for(team, size), (size + chunk - 1) / chunk, [&](std::int64_t piece) {
+    std::int64_t i = piece * chunk;
+    const std::int64_t end = min(size, i + chunk);
+    for (; i + lanes <= end; i += lanes) f(i, std::int64_t{lanes});
+    if (i < end) f(i, end - i);
+  });
+}
 
 /// y_i = f(i, n): f maps the vector of n <= lanes elements from i on.
 template <class F>
 void for_elements(std::int64_t n, float* y, const Team& team, const F& f) {
-  constexpr std::int64_t chunk = 4096;
-#pragma omp parallel for num_threads(threads_for(team, n)) if (n >= worth_a_region)
-  for (std::int64_t begin = 0; begin < n; begin += chunk) {
-    const std::int64_t end = min(n, begin + chunk);
-    std::int64_t i = begin;
-    for (; i + lanes <= end; i += lanes) store(y + i, f(i, std::int64_t{lanes}));
-    if (i < end) store_part(y + i, f(i, end - i), end - i);
-  }
+  for_vectors(n, team, [&](std::int64_t i, std::int64_t here) { store_n(y + i, f(i, here), here); });
+}
+
+/// Calls f(row) for rows [0, T) of `width` elements.
+template <class F>
+void for_rows(std::int64_t T, std::int64_t width, const Team& team, const F& f) {
+  const int threads = T > 1 ? threads_for(team, T * width) : 1;
+  for_ranges(team, threads, T, [&](Range rows) {
+    for (std::int64_t t = rows.begin; t < rows.end; ++t) f(t);
+  });
 }
 
 inline void add(const AddArgs& a, const Team& team) {
@@ -63,8 +80,7 @@ float sum_row(const float* x, std::int64_t n, float rest, const F& f) {
 }
 
 inline void rms_norm(const RmsNormArgs& a, const Team& team) {
-#pragma omp parallel for num_threads(threads_for(team, a.T* a.D)) if (a.T * a.D >= worth_a_region)
-  for (std::int64_t t = 0; t < a.T; ++t) {
+  for_rows(a.T, a.D, team, [&](std::int64_t t) {
     const float* x = a.x + t * a.D;
     float* y = a.y + t * a.D;
     const float squares = sum_row(x, a.D, 0, [](vf v) { return v * v; });
@@ -72,12 +88,11 @@ inline void rms_norm(const RmsNormArgs& a, const Team& team) {
     std::int64_t i = 0;
     for (; i + lanes <= a.D; i += lanes) store(y + i, load(x + i) * broadcast(scale) * load(a.w + i));
     for (; i < a.D; ++i) y[i] = x[i] * scale * a.w[i];
-  }
+  });
 }
 
 inline void layer_norm(const LayerNormArgs& a, const Team& team) {
-#pragma omp parallel for num_threads(threads_for(team, a.T* a.D)) if (a.T * a.D >= worth_a_region)
-  for (std::int64_t t = 0; t < a.T; ++t) {
+  for_rows(a.T, a.D, team, [&](std::int64_t t) {
     const float* x = a.x + t * a.D;
     float* y = a.y + t * a.D;
     const float mean = sum_row(x, a.D, 0, [](vf v) { return v; }) / static_cast<float>(a.D);
@@ -85,14 +100,12 @@ inline void layer_norm(const LayerNormArgs& a, const Team& team) {
     const float squares = sum_row(x, a.D, mean, [&](vf v) { return (v - m) * (v - m); });
     const float scale = 1.0f / __builtin_sqrtf(squares / static_cast<float>(a.D) + a.eps);
     for (std::int64_t i = 0; i < a.D; ++i) y[i] = (x[i] - mean) * scale * a.w[i] + a.b[i];
-  }
+  });
 }
 
 inline void rope(const RopeArgs& a, const Team& team) {
   const std::int64_t half = a.R / 2;
-  const std::int64_t n = a.T * a.heads;
-#pragma omp parallel for num_threads(threads_for(team, n* a.d)) if (n * a.d >= worth_a_region)
-  for (std::int64_t row = 0; row < n; ++row) {
+  for_rows(a.T * a.heads, a.d, team, [&](std::int64_t row) {
     const float* x = a.x + row * a.d;
     float* y = a.y + row * a.d;
     const float* c = a.angles + row / a.heads * a.R;
@@ -112,12 +125,11 @@ inline void rope(const RopeArgs& a, const Team& team) {
       }
     }
     for (std::int64_t i = a.R; i < a.d; ++i) y[i] = x[i];
-  }
+  });
 }
 
 inline void log_softmax(const LogSoftmaxArgs& a, const Team& team) {
-#pragma omp parallel for num_threads(threads_for(team, a.T* a.V)) if (a.T > 1 && a.T * a.V >= worth_a_region)
-  for (std::int64_t t = 0; t < a.T; ++t) {
+  for_rows(a.T, a.V, team, [&](std::int64_t t) {
     const float* x = a.x + t * a.V;
     vf top = broadcast(x[0]);
     std::int64_t i = 0;
@@ -139,7 +151,7 @@ inline void log_softmax(const LogSoftmaxArgs& a, const Team& team) {
     }
     const auto log_sum = static_cast<float>(static_cast<double>(highest) + __builtin_log(total));
     for (std::int64_t j = 0; j < a.V; ++j) a.y[t * a.V + j] = x[j] - log_sum;
-  }
+  });
 }
 
 }  // namespace toy::cpu::TOY_LEVEL
