@@ -69,7 +69,7 @@ std::vector<Option> device_options() {
            .metavar = "N",
            .type = Type::integer,
            .help = "threads",
-           .fallback_words = "the physical cores",
+           .fallback_words = "the physical cores, no more than a quota of time or OMP_NUM_THREADS allows",
            .min = 1,
            .max = 1024},
           {.name = "--simd",

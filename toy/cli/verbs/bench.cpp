@@ -246,7 +246,7 @@ std::vector<Option> own_options() {
            .type = Type::integers,
            .help = "numbers of threads to try",
            .brief = "-t",
-           .fallback_words = "the physical cores",
+           .fallback_words = "the physical cores, no more than a quota of time or OMP_NUM_THREADS allows",
            .min = 1,
            .max = 1024},
           {.name = "--repetitions",
