@@ -24,7 +24,8 @@ TEST(Threads, more_than_cores_give_the_same_answer) {
 }
 
 TEST(Threads, their_default_follows_omp_num_threads) {
-  const Finished r = toy({"bench", "-p", "16", "-n", "0", "-r", "1", "--json"}, {.environment = {{"OMP_NUM_THREADS", "1"}}});
+  const Finished r =
+      toy({"bench", "-p", "16", "-n", "0", "-r", "1", "--json"}, {.environment = {{"OMP_NUM_THREADS", "1"}}});
   ASSERT_EQ(r.code, 0) << r.err;
   EXPECT_EQ(Json::parse(r.out).at("machine").at("threads"), 1);
 }
@@ -33,10 +34,11 @@ TEST(Threads, stacks_may_be_small) {
   const Start small{.stack_bytes = 128U << 10};
   EXPECT_EQ(answer("4", small), answer("1"));
   const Folder folder;
+  write_file(folder / "corpus.txt", answer("1"));
   for (const char* const dtype : {"f32", "bf16"}) {
-    const Finished r = toy({"train", "from-scratch", "--steps", "2", "--vocab", "byte", "--threads", "4", "--batch-size", "4", "--dtype", dtype,
-                            "--out", folder.str(), "--quiet"},
-                           small);
+    const Finished r = toy({"train", "from-scratch", "--corpus", "corpus.txt", "--vocab", "byte", "--steps", "2",
+                            "--batch-size", "2", "--context", "32", "--threads", "4", "--dtype", dtype, "--quiet"},
+                           {.folder = folder.str(), .stack_bytes = small.stack_bytes});
     EXPECT_EQ(r.code, 0) << "signal " << r.signal << "\n" << r.err;
   }
 }
