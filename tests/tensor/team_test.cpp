@@ -8,6 +8,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdint>
+#include <filesystem>
+#include <iterator>
 #include <new>
 #include <set>
 #include <sys/resource.h>
@@ -64,6 +66,16 @@ TEST(Team, WorkersComeAfterAPause) {
         &meeting);
     EXPECT_GE(arrived.load(), 2);
   }
+}
+
+TEST(Team, ARegionMayHaveFewerMembers) {
+  const Team team(4);
+  std::atomic<int> strangers = 0;
+  for (int i = 0; i < 1000; ++i) {
+    team.run(
+        2, [](void* context, int member) { *static_cast<std::atomic<int>*>(context) += member >= 2; }, &strangers);
+  }
+  EXPECT_EQ(strangers, 0);
 }
 
 TEST(Team, AnswersWithoutItsWorkers) {
@@ -138,7 +150,8 @@ TEST(Team, StaysWhatItWasWhereThreadsDoNotStart) {
     }
     std::atomic<std::int64_t> sum = 0;
     team.share(100, [&](std::int64_t i) { sum += i; });
-    _exit(team.threads() == 2 && sum == 4950 ? 0 : 3);
+    const auto tasks = std::distance(std::filesystem::directory_iterator("/proc/self/task"), {});
+    _exit(team.threads() == 2 && tasks == 2 && sum == 4950 ? 0 : 3);
   }
   int status = 0;
   waitpid(child, &status, 0);
