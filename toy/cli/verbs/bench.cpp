@@ -5,11 +5,11 @@
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
-#include "toy/cli/machine.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/signals.h"
 #include "toy/cli/trace_text.h"
 #include "toy/io/plural.h"
+#include "toy/tensor/device/cpu/machine.h"
 
 namespace toy::cli {
 
@@ -103,7 +103,8 @@ ForwardCost decode_cost(const GgufFile& file, std::int64_t tokens) {
 }
 
 /// Measures, with the read bandwidth sampled beside every repetition.
-void measure(Result& result, int repetitions, const ReadBandwidth& bandwidth, const std::function<double()>& once) {
+void measure(Result& result, int repetitions, const cpu::ReadBandwidth& bandwidth,
+             const std::function<double()>& once) {
   for (int i = 0; i < repetitions; ++i) {
     const double before = bandwidth(result.threads);
     const double speed = once();
@@ -114,7 +115,7 @@ void measure(Result& result, int repetitions, const ReadBandwidth& bandwidth, co
 }
 
 std::vector<Result> run_plan(const Plan& plan, const LanguageModel& lm, CpuDevice& device, const EngineOptions& options,
-                             const ReadBandwidth& bandwidth, const std::stop_token& cancel) {
+                             const cpu::ReadBandwidth& bandwidth, const std::stop_token& cancel) {
   std::vector<Result> results;
   Work work(lm, options, cancel);
   for (const int threads : plan.threads) {
@@ -202,11 +203,11 @@ void run(const Arguments& a, Console& console) {
   if (needed > trained) console.note("note: {} tokens are beyond the context of {}", needed, trained);
   options.context = std::max(trained, needed);
 
-  const ReadBandwidth bandwidth;
+  const cpu::ReadBandwidth bandwidth;
   const auto results = run_plan(plan, lm, device, options, bandwidth, interrupt.token());
   const int threads = std::ranges::max(plan.threads);
-  const Machine machine{processor_name(),   std::string(device.simd_level()),      physical_cores(), threads,
-                        bandwidth(threads), f32_peak(threads, device.simd_level())};
+  const Machine machine{cpu::processor_name(), std::string(device.simd_level()),           physical_cores(), threads,
+                        bandwidth(threads),    cpu::f32_peak(threads, device.simd_level())};
   if (a.has("--json")) {
     Json list = Json::array();
     for (const Result& r : results) list.push_back(result_json(r));

@@ -24,7 +24,7 @@ struct ProductTile {
 template <int R, int P>
 using Accumulators = vf[R][P][vectors];
 
-template <class Panel, int R, int P>
+template <class Panel, int R, int P, Broadcast form>
 [[gnu::always_inline]] inline void multiply_numbers(const ProductTile& t, Accumulators<R, P>& sum) {
   constexpr std::int64_t step = panel_width * info(Panel::dtype).block_bytes;
   const std::byte* panel = t.panel;
@@ -34,9 +34,9 @@ template <class Panel, int R, int P>
       for (int v = 0; v < vectors; ++v) w[p][v] = Panel::load_k(panel + p * t.panel_bytes, v);
     }
     for (int r = 0; r < R; ++r) {
-      const vf x = broadcast(reinterpret_cast<const float*>(t.x + r * t.x_stride)[k]);
+      const auto x = factor_at<form>(reinterpret_cast<const float*>(t.x + r * t.x_stride) + k);
       for (int p = 0; p < P; ++p) {
-        for (int v = 0; v < vectors; ++v) sum[r][p][v] = fma(x, w[p][v], sum[r][p][v]);
+        for (int v = 0; v < vectors; ++v) sum[r][p][v] = fma_onto(sum[r][p][v], w[p][v], x);
       }
     }
   }
@@ -106,7 +106,7 @@ template <int group, int R>
   }
 }
 
-template <class Panel, int R, int P>
+template <class Panel, int R, int P, Broadcast form = Broadcast::in_register>
 void multiply_tile(const ProductTile& t) {
   Accumulators<R, P> sum;
   for (int r = 0; r < R; ++r) {
@@ -121,7 +121,7 @@ void multiply_tile(const ProductTile& t) {
   } else if constexpr (is_block(Panel::dtype)) {
     multiply_blocks<Panel, R, P>(t, sum);
   } else {
-    multiply_numbers<Panel, R, P>(t, sum);
+    multiply_numbers<Panel, R, P, form>(t, sum);
   }
   for (int r = 0; r < R; ++r) {
     for (int p = 0; p < P; ++p) {
@@ -137,34 +137,31 @@ void multiply_tile(const ProductTile& t) {
 using TileFunction = void (*)(const ProductTile&);
 
 inline constexpr int registers = vector_bytes == 64 ? 32 : 16;
+inline constexpr int tile_rows_most = registers == 32 ? 12 : 6;
 /// Rows of a tile of one panel, so that the accumulators stay in registers.
 template <class Panel>
-inline constexpr int tile_rows = is_block(Panel::dtype) ? (registers == 32 ? 6 : 4) : (registers == 32 ? 12 : 6);
+inline constexpr int tile_rows = is_block(Panel::dtype) ? (registers == 32 ? 6 : 4) : tile_rows_most;
 
-/// The tile for `rows` rows and `panels` panels: one row takes 4, 2 or 1, two rows take 2 or 1, more rows take 1.
+template <class Panel, Broadcast form, int... before>
+TileFunction tile_function(std::int64_t rows, std::integer_sequence<int, before...>) {
+  constexpr TileFunction functions[] = {&multiply_tile<Panel, before + 1, 1, form>...};
+  return functions[rows - 1];
+}
+
+/// The tile for `rows` rows and `panels` panels: one row takes 4, 2 or 1, two rows take 2 or 1, more rows take 1. Only
+/// tiles of floats and one panel come in two forms: rows of int8 are the factor that dot4() cannot read from memory,
+/// and where there are several panels a register serves them all.
 template <class Panel>
-TileFunction tile_function(std::int64_t rows, std::int64_t panels) {
+TileFunction tile_function(std::int64_t rows, std::int64_t panels, Broadcast form) {
   if constexpr (!Panel::expanded) {
     if (panels == 4) return &multiply_tile<Panel, 1, 4>;
     if (panels == 2) return rows == 1 ? &multiply_tile<Panel, 1, 2> : &multiply_tile<Panel, 2, 2>;
   }
-  constexpr TileFunction functions[] = {
-    &multiply_tile<Panel, 1, 1>,
-    &multiply_tile<Panel, 2, 1>,
-    &multiply_tile<Panel, 3, 1>,
-    &multiply_tile<Panel, 4, 1>,
-    &multiply_tile<Panel, 5, 1>,
-    &multiply_tile<Panel, 6, 1>,
-#if TOY_VECTOR_BYTES == 64
-    &multiply_tile<Panel, 7, 1>,
-    &multiply_tile<Panel, 8, 1>,
-    &multiply_tile<Panel, 9, 1>,
-    &multiply_tile<Panel, 10, 1>,
-    &multiply_tile<Panel, 11, 1>,
-    &multiply_tile<Panel, 12, 1>,
-#endif
-  };
-  return functions[rows - 1];
+  constexpr std::make_integer_sequence<int, tile_rows_most> all;
+  if constexpr (has_forms && Panel::dtype == DType::F32) {
+    if (form == Broadcast::from_memory) return tile_function<Panel, Broadcast::from_memory>(rows, all);
+  }
+  return tile_function<Panel, Broadcast::in_register>(rows, all);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

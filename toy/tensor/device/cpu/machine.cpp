@@ -1,4 +1,4 @@
-#include "toy/cli/machine.h"
+#include "toy/tensor/device/cpu/machine.h"
 
 #include <array>
 #include <atomic>
@@ -10,7 +10,7 @@
 
 #include "toy/tensor/team.h"
 
-namespace toy::cli {
+namespace toy::cpu {
 
 namespace {
 
@@ -121,4 +121,4 @@ double f32_peak(int threads, std::string_view simd_level) {
   return vectors * operations * loop.lanes * static_cast<double>(rounds * pieces) / seconds_since(start);
 }
 
-}  // namespace toy::cli
+}  // namespace toy::cpu
