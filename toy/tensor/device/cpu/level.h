@@ -33,8 +33,8 @@ struct Level {
   int panel_width;      // outputs per panel; 0: weights stay in rows
   bool (*supported)();  // by this processor
   void (*add_kernels)(KernelTable&);
-  void (*pack)(const PackArgs&);  // null when panel_width is 0
-  bool (*fast_bf16)();            // products of bfloats take fewer instructions than those of floats
+  void (*pack)(const PackArgs&);   // null when panel_width is 0
+  bool (*fast_bf16)();             // products of bfloats take fewer instructions than those of floats
   bool (*has_forms)(MicroKernel);  // in both forms of Broadcast, with the same bytes
   /// Runs a micro-kernel for a microsecond or two on `trial_floats` floats that hold zeros; returns its operations, a
   /// multiply-add as two. Null where there are none.

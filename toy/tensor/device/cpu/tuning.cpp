@@ -1,8 +1,10 @@
 #include "toy/tensor/device/cpu/tuning.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <new>
 
 namespace toy::cpu {
 
@@ -28,8 +30,8 @@ std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials
   std::vector<MicroKernelSpeed> speeds;
   if (level.run_micro_kernel == nullptr) return speeds;
   for (const MicroKernel kernel : kernels) {
-    if (level.has_forms(kernel)) speeds.push_back({kernel, Broadcast::from_memory, 0});
     speeds.push_back({kernel, Broadcast::in_register, 0});
+    if (level.has_forms(kernel)) speeds.push_back({kernel, Broadcast::from_memory, 0});
   }
   struct alignas(64) Line {
     std::array<float, 16> floats{};
@@ -46,15 +48,29 @@ std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials
 
 Forms fastest_forms(const Level& level) {
   constexpr int trials = 24;
+  constexpr double clearly = 1.02;
   Forms forms;
   if (!has_forms(level)) return forms;
-  std::array<double, kernels.size()> best{};
+  std::array<double, kernels.size()> in_register{};
   for (const MicroKernelSpeed& s : micro_kernel_speeds(level, trials)) {
-    double& speed = best[static_cast<std::size_t>(s.kernel)];
-    if (s.operations_per_second > speed) forms.set(s.kernel, s.form);
-    speed = std::max(speed, s.operations_per_second);
+    double& speed = in_register[static_cast<std::size_t>(s.kernel)];
+    if (s.form == Broadcast::in_register) speed = s.operations_per_second;
+    if (s.form == Broadcast::from_memory && s.operations_per_second > clearly * speed) forms.set(s.kernel, s.form);
   }
   return forms;
+}
+
+std::string forms_text(const Level& level, const Forms& forms) {
+  std::array<std::vector<std::string_view>, broadcast_names.size()> of_form;
+  for (const MicroKernel kernel : kernels) {
+    if (!level.has_forms(kernel)) continue;
+    of_form[static_cast<std::size_t>(forms[kernel])].push_back(micro_kernel_names[static_cast<std::size_t>(kernel)]);
+  }
+  const std::size_t rare = of_form[0].size() <= of_form[1].size() ? 0 : 1;
+  if (of_form[1 - rare].empty()) return {};
+  if (of_form[rare].empty()) return std::string(broadcast_names[1 - rare]);
+  return fmt::format("{} for {}, {} for the others", broadcast_names[rare], fmt::join(of_form[rare], ", "),
+                     broadcast_names[1 - rare]);
 }
 
 }  // namespace toy::cpu

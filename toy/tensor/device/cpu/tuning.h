@@ -1,8 +1,7 @@
 // How fast a level's micro-kernels are on this machine, in each form, and which form is the fastest.
 #pragma once
 
-#include <array>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include "toy/tensor/device/cpu/level.h"
@@ -24,7 +23,11 @@ struct MicroKernelSpeed {
 /// without micro-kernels.
 std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials);
 
-/// For each micro-kernel with both forms the faster one; takes a few hundred microseconds.
+/// For each micro-kernel with both forms the faster one: in registers unless memory is clearly faster. Takes a few
+/// hundred microseconds.
 Forms fastest_forms(const Level& level);
+
+/// "register", or "memory for packed f32 tile, register for the others"; empty for a level without forms.
+std::string forms_text(const Level& level, const Forms& forms);
 
 }  // namespace toy::cpu
