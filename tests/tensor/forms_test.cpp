@@ -69,7 +69,7 @@ TEST(Forms, OfProductsOfPreparedWeightsGiveTheSameBytes) {
       for (const std::int64_t T : {1, 2, 5, 8, 12, 24, 150}) {
         const auto compute = [&](CpuDevice& device) {
           const Tensor rows = Tensor::over(device, {N, K}, dtype, std::span(w.rows), nullptr);
-          return std::vector{bytes_of(linear(random(device, {T, K}, 2), device.prepare(rows)))};
+          return std::vector<Bytes>{bytes_of(linear(random(device, {T, K}, 2), device.prepare(rows)))};
         };
         expect_equal_forms(compute, std::string(name(dtype)) + " N " + std::to_string(N) + " T " + std::to_string(T));
       }
@@ -86,8 +86,8 @@ TEST(Forms, OfTrainedProductsGiveTheSameBytes) {
         Tape tape(device, {precision});
         const Tensor y = linear(x, W, b);
         tape.backward(y, random(device, {T, N}, 4));
-        return std::vector{bytes_of(y), bytes_of(tape.gradient(x)), bytes_of(tape.gradient(W)),
-                           bytes_of(tape.gradient(b))};
+        return std::vector<Bytes>{bytes_of(y), bytes_of(tape.gradient(x)), bytes_of(tape.gradient(W)),
+                                  bytes_of(tape.gradient(b))};
       };
       expect_equal_forms(compute, (precision == Precision::f32 ? "f32 T " : "bf16 T ") + std::to_string(T));
     }
@@ -112,8 +112,8 @@ TEST(Forms, OfAttentionAndItsGradientGiveTheSameBytes) {
       Tape tape(device);
       const Tensor y = attention(q, kv, segments, 0.2F);
       tape.backward(y, random(device, q.shape(), 4));
-      return std::vector{bytes_of(y), bytes_of(tape.gradient(q)), bytes_of(tape.gradient(kv.k)),
-                         bytes_of(tape.gradient(kv.v))};
+      return std::vector<Bytes>{bytes_of(y), bytes_of(tape.gradient(q)), bytes_of(tape.gradient(kv.k)),
+                                bytes_of(tape.gradient(kv.v))};
     };
     expect_equal_forms(compute, "d " + std::to_string(d));
   }
@@ -132,7 +132,7 @@ TEST(Forms, OfAttentionOverStoredKeysGiveTheSameBytes) {
       kv.d = d;
       kv.pages = {pages};
       append(random(device, {T, kv_heads * d}, 1), random(device, {T, kv_heads * d}, 2), segments, kv);
-      return std::vector{bytes_of(attention(random(device, {T, 3 * kv_heads * d}, 3), kv, segments, 0.2F))};
+      return std::vector<Bytes>{bytes_of(attention(random(device, {T, 3 * kv_heads * d}, 3), kv, segments, 0.2F))};
     };
     expect_equal_forms(compute, std::string(name(dtype)));
   }
