@@ -141,7 +141,7 @@ TEST(Forms, OfAttentionOverStoredKeysGiveTheSameBytes) {
 TEST(Forms, ThatAreMeasuredAreThoseOfTheDevice) {
   for (const cpu::Level& level : cpu::levels()) {
     if (!level.supported()) continue;
-    const auto speeds = micro_kernel_speeds(level, 1);
+    const auto speeds = micro_kernel_speeds(level, 1, 1);
     EXPECT_EQ(speeds.empty(), level.run_micro_kernel == nullptr) << level.name;
     for (const cpu::MicroKernelSpeed& s : speeds) {
       EXPECT_GT(s.operations_per_second, 0) << level.name;

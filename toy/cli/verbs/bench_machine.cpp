@@ -27,7 +27,7 @@ struct LevelSpeeds {
 
 /// The best of some rounds, in which peaks and micro-kernels take turns: the clock of a processor rises and falls.
 LevelSpeeds measure(const std::string& name, const std::string& wanted, int threads) {
-  constexpr int rounds = 10, trials = 100;
+  constexpr int rounds = 10, trials = 20, rounds_of_trial = 50;
   const CpuDevice device({.threads = 1, .simd_level = wanted});
   const cpu::Level& level = device.level();
   const Forms& forms = device.team().forms();
@@ -35,7 +35,7 @@ LevelSpeeds measure(const std::string& name, const std::string& wanted, int thre
   for (int round = 0; round < rounds; ++round) {
     s.one_core = std::max(s.one_core, cpu::f32_peak(1, name));
     s.all_threads = std::max(s.all_threads, cpu::f32_peak(threads, name));
-    const std::vector<cpu::MicroKernelSpeed> now = micro_kernel_speeds(level, trials);
+    const std::vector<cpu::MicroKernelSpeed> now = micro_kernel_speeds(level, trials, rounds_of_trial);
     if (s.kernels.empty()) s.kernels = now;
     for (std::size_t i = 0; i < now.size(); ++i) {
       double& best = s.kernels[i].operations_per_second;

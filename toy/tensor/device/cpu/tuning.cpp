@@ -14,10 +14,10 @@ constexpr std::array kernels{MicroKernel::packed_f32, MicroKernel::packed_bf16, 
                              MicroKernel::attention, MicroKernel::attention_backward};
 static_assert(kernels.size() == micro_kernel_names.size());
 
-double speed_now(const Level& level, MicroKernel kernel, Broadcast form, float* memory) {
+double speed_now(const Level& level, MicroKernel kernel, Broadcast form, int rounds, float* memory) {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
-  const std::int64_t operations = level.run_micro_kernel(kernel, form, memory);
+  const std::int64_t operations = level.run_micro_kernel(kernel, form, rounds, memory);
   const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
   return static_cast<double>(operations) / std::max(seconds, 1e-9);
 }
@@ -26,7 +26,7 @@ double speed_now(const Level& level, MicroKernel kernel, Broadcast form, float* 
 
 bool has_forms(const Level& level) { return std::ranges::any_of(kernels, level.has_forms); }
 
-std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials) {
+std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials, int rounds) {
   std::vector<MicroKernelSpeed> speeds;
   if (level.run_micro_kernel == nullptr) return speeds;
   for (const MicroKernel kernel : kernels) {
@@ -40,19 +40,19 @@ std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials
   for (int trial = 0; trial < trials; ++trial) {
     for (MicroKernelSpeed& s : speeds) {
       s.operations_per_second =
-          std::max(s.operations_per_second, speed_now(level, s.kernel, s.form, memory.front().floats.data()));
+          std::max(s.operations_per_second, speed_now(level, s.kernel, s.form, rounds, memory.front().floats.data()));
     }
   }
   return speeds;
 }
 
 Forms fastest_forms(const Level& level) {
-  constexpr int trials = 24;
+  constexpr int trials = 12, rounds = 4;
   constexpr double clearly = 1.02;
   Forms forms;
   if (!has_forms(level)) return forms;
   std::array<double, kernels.size()> in_register{};
-  for (const MicroKernelSpeed& s : micro_kernel_speeds(level, trials)) {
+  for (const MicroKernelSpeed& s : micro_kernel_speeds(level, trials, rounds)) {
     double& speed = in_register[static_cast<std::size_t>(s.kernel)];
     if (s.form == Broadcast::in_register) speed = s.operations_per_second;
     if (s.form == Broadcast::from_memory && s.operations_per_second > clearly * speed) forms.set(s.kernel, s.form);

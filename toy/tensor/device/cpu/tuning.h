@@ -18,10 +18,10 @@ struct MicroKernelSpeed {
   double operations_per_second;  // of one thread; a multiply-add is two
 };
 
-/// All micro-kernels of a level in the forms that they have; the best of `trials` runs of a microsecond or two, the
-/// kernels and forms in turn, so that a moment in which the machine does something else falls on all. Empty for a level
-/// without micro-kernels.
-std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials);
+/// All micro-kernels of a level in the forms that they have; the best of `trials` runs of so many rounds of about
+/// a microsecond, the kernels and forms in turn, so that a moment in which the machine does something else falls on
+/// all. Empty for a level without micro-kernels.
+std::vector<MicroKernelSpeed> micro_kernel_speeds(const Level& level, int trials, int rounds);
 
 /// For each micro-kernel with both forms the faster one: in registers unless memory is clearly faster. Takes a few
 /// hundred microseconds.

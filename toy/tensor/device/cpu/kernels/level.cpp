@@ -14,18 +14,18 @@ void add_kernels(KernelTable& table) {
   add_row_kernels(table);
 }
 
-std::int64_t run_micro_kernel(MicroKernel kernel, Broadcast form, float* memory) {
+std::int64_t run_micro_kernel(MicroKernel kernel, Broadcast form, int rounds, float* memory) {
   switch (kernel) {
     case MicroKernel::packed_f32:
-      return run_packed_tile(form, false, memory);
+      return run_packed_tile(form, false, rounds, memory);
     case MicroKernel::packed_bf16:
-      return run_packed_tile(form, true, memory);
+      return run_packed_tile(form, true, rounds, memory);
     case MicroKernel::panel_f32:
-      return run_panel_tile(form, memory);
+      return run_panel_tile(form, rounds, memory);
     case MicroKernel::attention:
-      return run_attention_tiles(form, memory);
+      return run_attention_tiles(form, rounds, memory);
     default:
-      return run_attention_backward_tiles(form, memory);
+      return run_attention_backward_tiles(form, rounds, memory);
   }
 }
 

@@ -29,13 +29,13 @@ namespace {
 
 /// The packed tile of those cells, on 128 of them.
 template <class Cell>
-std::int64_t run_tile(Broadcast form, float* memory) {
-  constexpr std::int64_t cells = 128, rounds = 2;
+std::int64_t run_tile(Broadcast form, int rounds, float* memory) {
+  constexpr std::int64_t cells = 128;
   constexpr std::int64_t rows = tile_rows_of(Cell::multiple > 1 ? CellKind::tiles : CellKind::pairs);
   float *a = memory + cells * panel_width, *c = a + rows * short_rows;
   const PackedTile tile{a, memory, panel_width, cells, c, panel_width, false, nullptr};
   [[maybe_unused]] const std::conditional_t<(Cell::multiple > 1), TileRegisters, Known<0>> registers;
-  for (std::int64_t i = 0; i < rounds; ++i) {
+  for (int i = 0; i < rounds; ++i) {
     if constexpr (Cell::multiple > 1) {
       multiply_registers<2, 2>(tile, short_rows);
     } else {
@@ -47,10 +47,10 @@ std::int64_t run_tile(Broadcast form, float* memory) {
 
 }  // namespace
 
-std::int64_t run_packed_tile(Broadcast form, bool bf16, float* memory) {
-  if (!bf16) return run_tile<Singles>(form, memory);
+std::int64_t run_packed_tile(Broadcast form, bool bf16, int rounds, float* memory) {
+  if (!bf16) return run_tile<Singles>(form, rounds, memory);
   using Fast = std::conditional_t<has_tiles, Tiles, FastPairs>;
-  return has_tiles || has_dot_pairs() ? run_tile<Fast>(form, memory) : run_tile<Pairs>(form, memory);
+  return has_tiles || has_dot_pairs() ? run_tile<Fast>(form, rounds, memory) : run_tile<Pairs>(form, rounds, memory);
 }
 
 void add_packed_product_kernels(KernelTable& table) { table.set<LinearBackwardArgs>(&linear_backward); }
