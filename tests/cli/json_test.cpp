@@ -195,6 +195,37 @@ TEST_F(JsonForms, bench) {
   EXPECT_NE(out.find("; with 1 thread: "), std::string::npos) << out;
 }
 
+TEST_F(JsonForms, bench_of_the_machine) {
+  const Json json = answer({"bench", "--machine", "-t", "1"}, "--machine");
+  EXPECT_EQ(json["threads"], 1);
+  for (const Json& level : json["levels"]) {
+    EXPECT_GT(level["f32_gigaflops_one_core"], 0);
+    std::map<std::string, int> chosen;
+    for (const Json& k : level["micro_kernels"]) {
+      EXPECT_GT(k["of_peak"], 0);
+      chosen[k["kernel"]] += k["chosen"].get<bool>() ? 1 : 0;
+    }
+    EXPECT_EQ(chosen.size(), 5u) << level;
+    for (const auto& [kernel, forms] : chosen) EXPECT_EQ(forms, 1) << kernel << " has one form that the program runs";
+  }
+  const Json last = json["levels"].back()["simd"];
+  const std::string out = toy({"bench", "--machine", "-t", "1", "--simd", last.get<std::string>()}).out;
+  EXPECT_NE(out.find("packed f32 tile"), std::string::npos) << out;
+  for (const Json& level : json["levels"]) {
+    const std::string name = level["simd"];
+    const Finished forced = toy({"bench", "--machine", "--json", "--simd", name + ":memory"});
+    if (forced.code == 2) continue;  // it has no forms
+    const Json only = Json::parse(forced.out);
+    ASSERT_EQ(only["levels"].size(), 1u);
+    EXPECT_EQ(only["levels"][0]["simd"], name);
+    for (const Json& k : only["levels"][0]["micro_kernels"]) {
+      if (k["form"] == "memory") EXPECT_TRUE(k["chosen"]) << k;
+    }
+    EXPECT_NE(toy({"describe", llama, "--simd", name + ":memory"}).out.find("common factors from: memory"),
+              std::string::npos);
+  }
+}
+
 TEST_F(JsonForms, list) {
   const Json json = answer({"list", folder.str()}, "", {.folder = folder.str()});
   EXPECT_EQ(json["models"].size(), 2u);

@@ -23,7 +23,8 @@ std::vector<Option> cache_options();
 /// The lists one after the other.
 std::vector<Option> join(std::vector<std::vector<Option>> lists);
 
-/// The value of --simd; empty if it is not given. Errors: a level that is not available here (names those that are).
+/// The value of --simd; empty if it is not given. Errors: a level or form that is not available here (names those that
+/// are).
 std::string simd_level(const Arguments& arguments);
 /// Errors: a device that this build does not have (names those it has), as simd_level().
 CpuOptions cpu_options(const Arguments& arguments);

@@ -72,6 +72,7 @@ bool has_v4_amx() {
 
 bool always() { return true; }
 bool never() { return false; }
+bool no_forms(MicroKernel) { return false; }
 
 }  // namespace
 
@@ -86,7 +87,7 @@ const std::vector<Level>& levels() {
 #else
     when(&always, generic::level),
 #endif
-    {"ref", 0, &always, &add_ref_kernels, nullptr, &never},
+    {"ref", 0, &always, &add_ref_kernels, nullptr, &never, &no_forms, nullptr},
   };
   return all;
 }
