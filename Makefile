@@ -30,7 +30,7 @@ model: build  ## Train models/stories.gguf again, the model that the program car
 example_%: build  ## Run a numbered example, e.g. make example_01 MODEL=path
 	@tools/example.sh $* $(MODEL)
 
-lint: deps  ## Check floors, table of ops, budgets, words and format
+lint: deps  ## Check floors, table of ops, order of calls, budgets, words and format
 	@tools/lint/all
 
 format: deps  ## Format the sources (clang-format-14)

@@ -106,6 +106,25 @@ TEST_F(JsonForms, eval_names_its_own_passage_and_its_windows) {
   EXPECT_NE(f.err.find("24 tokens before"), std::string::npos) << f.err;
 }
 
+TEST_F(JsonForms, eval_takes_standard_input_as_it_is) {
+  // A byte of text is a token of this model, beside BOS.
+  const std::string text = "One\r\ntwo \xC3\xA9\n";
+  const Json piped = answer({"eval", llama}, "", {.input = text});
+  EXPECT_EQ(piped["source"], "standard input");
+  EXPECT_EQ(piped["tokens"].size(), 1 + text.size());
+  const Json given = answer({"eval", llama, "--text", text});
+  EXPECT_EQ(piped["tokens"], given["tokens"]);
+  EXPECT_EQ(answer({"eval", llama, "--text", "abc"}, "", {.input = text})["source"], "--text");
+  EXPECT_EQ(answer({"eval", llama, "--prompt-ids", "1,2"}, "", {.input = text})["source"], "--prompt-ids");
+  EXPECT_EQ(toy({"eval", llama}, {.input = text}).err.find("built-in passage"), std::string::npos);
+}
+
+TEST_F(JsonForms, eval_says_that_nothing_came_in) {
+  const Finished f = toy({"eval", llama, "--json"});
+  EXPECT_EQ(f.code, 0);
+  EXPECT_NE(f.err.find("nothing on standard input: this scores the built-in passage"), std::string::npos) << f.err;
+}
+
 TEST_F(JsonForms, tokenize) {
   const Json json = answer({"tokenize", llama, "--text", "a\xc3\xa9"});
   EXPECT_EQ(json["ids"], Json({1, 100, 198, 172}));

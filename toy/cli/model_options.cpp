@@ -168,6 +168,8 @@ std::string read_text(const std::string& path) {
   return read_all(descriptor, shown(path));
 }
 
+std::string piped_text() { return ::isatty(STDIN_FILENO) == 1 ? std::string() : read_text("-"); }
+
 void require_piped_input(std::string_view instead) {
   if (::isatty(STDIN_FILENO) == 1) refuse("there is no text: give {}, or pipe it into standard input", instead);
 }

@@ -46,6 +46,8 @@ GgufFile open_header(const ModelPath& model);
 
 /// The bytes of a file, or of standard input for "-". Errors: it cannot be read.
 std::string read_text(const std::string& path);
+/// What was piped into standard input; empty if that is a terminal, or has nothing.
+std::string piped_text();
 /// Refuses to wait for a text to be typed: standard input must not be a terminal. `instead` says what to give.
 void require_piped_input(std::string_view instead);
 

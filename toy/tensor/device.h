@@ -69,9 +69,10 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   virtual std::string_view name() const = 0;
-  /// Memory of one tensor, released when the last tensor over it is gone.
+  /// Memory of one tensor, released when the last tensor over it is gone. Errors: bytes below 0.
   virtual std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) = 0;
   /// The weight in the layout this device multiplies by. The original elements are no longer needed.
+  /// Errors: a weight of another device.
   virtual Tensor prepare(const Tensor& weight) = 0;
   /// Between the two, memory of activations is reused; end_step gives back what the step did not use.
   virtual void begin_step() {}
@@ -82,8 +83,13 @@ class Device {
   /// The tape that records ops on this device now; null: none.
   Tape* tape() const { return tape_; }
   /// Where the seconds that each op's kernels take are added up, by its row in the table (op_count of them); empty:
-  /// nowhere. The numbers must outlive their use.
-  void time_ops(std::span<double> seconds) { op_seconds_ = seconds; }
+  /// nowhere. The numbers must outlive their use. Errors: another number of them.
+  void time_ops(std::span<double> seconds) {
+    if (!seconds.empty() && seconds.size() != op_count) {
+      fail("time_ops: expected {} numbers, found {}", op_count, seconds.size());
+    }
+    op_seconds_ = seconds;
+  }
   std::span<double> op_seconds() const { return op_seconds_; }
   /// A number that no other value of this device has.
   std::int64_t new_value_id() { return ++value_ids_; }

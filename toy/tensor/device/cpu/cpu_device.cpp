@@ -94,6 +94,7 @@ CpuDevice::CpuDevice(const CpuOptions& options)
 }
 
 std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes) {
+  if (bytes < 0) fail("allocate: expected 0 bytes or more, found {}", bytes);
   auto storage = std::make_shared<Storage>();
   storage->device = this;
   storage->data = arena->take(bytes);
@@ -119,6 +120,7 @@ Tensor CpuDevice::prepare(const Tensor& weight) {
       !can_compute(weight.dtype())) {
     return weight;
   }
+  if (&weight.device() != this) fail("prepare: the weight lies on another device");
   const std::int64_t N = weight.shape()[0], K = weight.shape()[1], panels = (N + width - 1) / width;
   auto storage = take(kept_, prepared_bytes(weight.dtype(), N, K));
   storage->layout = Layout::panels;
