@@ -14,7 +14,8 @@ void check_out(const std::filesystem::path& out);
 /// nothing.
 class NewRunFolder {
  public:
-  NewRunFolder(const std::filesystem::path& out, std::string_view arch);
+  /// Called `name`, or ARCH-DATE-NUMBER if that is empty. Errors: the name is taken, or none.
+  NewRunFolder(const std::filesystem::path& out, std::string_view arch, std::string_view name = {});
   ~NewRunFolder();
   NewRunFolder(const NewRunFolder&) = delete;
   NewRunFolder& operator=(const NewRunFolder&) = delete;

@@ -4,14 +4,27 @@
 
 #include <algorithm>
 
+#include "toy/io/plural.h"
+#include "toy/models/file_kind.h"
+
 namespace toy {
+
+namespace {
+
+const Metadata& metadata_of_model(const GgufFile& file) {
+  require_model(file);
+  return file.metadata();
+}
+
+}  // namespace
 
 Hyperparameters::Hyperparameters(const Metadata& metadata, std::string origin)
     : metadata_(&metadata),
       origin_(std::move(origin)),
       architecture_(metadata.get<std::string>("general.architecture")) {}
 
-Hyperparameters::Hyperparameters(const GgufFile& file) : Hyperparameters(file.metadata(), file.path().string()) {
+Hyperparameters::Hyperparameters(const GgufFile& file)
+    : Hyperparameters(metadata_of_model(file), file.path().string()) {
   file_ = &file;
 }
 
@@ -57,9 +70,14 @@ std::string Hyperparameters::text_or(std::string_view name, std::string absent) 
 }
 
 std::int64_t Hyperparameters::layers() {
-  constexpr std::size_t most = 1024;  // modules are made before the tensors are matched
+  constexpr std::int64_t most = 1024;  // modules are made before the tensors are matched
+  const std::int64_t layers = count("block_count", 1, most);
   const std::size_t tensors = file_ == nullptr ? most : file_->tensors().size();
-  return count("block_count", 1, static_cast<std::int64_t>(std::min(most, tensors)));
+  if (static_cast<std::size_t>(layers) > tensors) {
+    fail("{}: {} = {} is more than the {} {} of the file", origin_, key("block_count"), layers, tensors,
+         plural(tensors, "tensor"));
+  }
+  return layers;
 }
 
 std::int64_t Hyperparameters::vocabulary() {
