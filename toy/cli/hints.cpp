@@ -141,7 +141,7 @@ constexpr std::array foreign_verbs{
     ForeignVerb{"finetune", tune_words},
     ForeignVerb{"fine-tune", tune_words},
     ForeignVerb{"lora", tune_words},
-    ForeignVerb{"quantize", "is not there yet; llama.cpp's llama-quantize makes files that toy runs"},
+    ForeignVerb{"quantize", "is not there yet; llama.cpp's llama-quantize makes files of Q8_0, Q6_K and Q4_0, which run here"},
     ForeignVerb{"convert", "is not there yet; llama.cpp's convert_hf_to_gguf.py makes a GGUF file of safetensors"},
     ForeignVerb{"embed", "is not there yet"},
     ForeignVerb{"embedding", "is not there yet"},

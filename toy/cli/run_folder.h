@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +16,8 @@ void check_out(const std::filesystem::path& out);
 /// nothing.
 class NewRunFolder {
  public:
-  /// Called `name`, or ARCH-DATE-NUMBER if that is empty. Errors: the name is taken, or none.
-  NewRunFolder(const std::filesystem::path& out, std::string_view arch, std::string_view name = {});
+  /// Called `name`, or ARCH-DATE-NUMBER. Errors: the name is taken, or none.
+  NewRunFolder(const std::filesystem::path& out, std::string_view arch, const std::optional<std::string>& name = {});
   ~NewRunFolder();
   NewRunFolder(const NewRunFolder&) = delete;
   NewRunFolder& operator=(const NewRunFolder&) = delete;

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "toy/io/file.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/train/run.h"
@@ -216,7 +217,7 @@ fs::path find_run(const fs::path& runs, const std::string& name) {
   fail("there is no run {} in {}; toy runs lists them", in_quotes(name), shown(runs));
 }
 
-fs::path new_named_run_folder(const fs::path& runs, std::string_view name) {
+void check_run_name(const fs::path& runs, std::string_view name) {
   const auto plain = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
   };
@@ -228,12 +229,16 @@ fs::path new_named_run_folder(const fs::path& runs, std::string_view name) {
            "is not last",
            in_quotes(name), most);
   }
+  if (is_taken(runs / name)) refuse("{}: there is a run or file of this name already", shown(runs / name));
+}
+
+fs::path new_named_run_folder(const fs::path& runs, std::string_view name) {
+  check_run_name(runs, name);
   std::error_code error;
   fs::create_directories(runs, error);
   if (error) fail("{}: cannot make the folder of runs: {}", shown(runs), error.message());
   fs::path folder = runs / name;
   if (::mkdir(folder.c_str(), 0777) == 0) return folder;
-  if (errno == EEXIST) refuse("{}: there is a run or file of this name already", shown(folder));
   fail("{}: cannot make the folder: {}", shown(folder), std::strerror(errno));
 }
 

@@ -109,8 +109,9 @@ std::optional<std::filesystem::path> run_by_part(const std::filesystem::path& ru
 /// Errors: there is none, or there are several.
 std::filesystem::path find_run(const std::filesystem::path& runs, const std::string& name);
 
-/// Makes the folder of a new run with this name. Errors: it is there already, it cannot be made, `name` is no plain
-/// name: up to 100 letters, digits, "-", "_" and ".", not "last".
+/// Errors: `name` is no plain name (up to 100 letters, digits, "-", "_" and ".", not "last"), or is taken in `runs`.
+void check_run_name(const std::filesystem::path& runs, std::string_view name);
+/// Makes the folder of a new run with this name. Errors: as check_run_name; it cannot be made.
 std::filesystem::path new_named_run_folder(const std::filesystem::path& runs, std::string_view name);
 
 /// Makes the folder of a new run, {arch}-{date}-{seq}, as llama-20260531-001: the number after the largest so far. Two

@@ -174,6 +174,7 @@ std::string pattern_of(const std::string& name) {
 }
 
 void print_parameters(const GgufFile& file, bool tied, bool every, Console& console) {
+  if (file.tensors().empty()) return console.print("\nParameters: none\n");
   struct Group {
     std::string name;
     const TensorInfo* first;

@@ -41,7 +41,7 @@ Run begin(const Arguments& a, CpuDevice& device, Console& console, const std::st
   config.simd = device.simd_level();
   const Corpus corpus = corpus_of(config, console);
   config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
-  NewRunFolder folder(*a.text("--out"), config.recipe.model.arch, a.text("--name").value_or(""));
+  NewRunFolder folder(*a.text("--out"), config.recipe.model.arch, a.text("--name"));
   LiveLines lines(!a.has("--quiet"));
   Run run = Run::begin(folder.path(), config, corpus, device, preparation(lines, stop));
   folder.keep();
@@ -141,6 +141,7 @@ void run(const Arguments& a, Console& console) {
   if (a.has("--resume") && a.has("--dry-run")) refuse("give only one of --resume, --dry-run");
   if (a.has("--dry-run")) return dry_run(a, console);
   if (!a.has("--resume") || a.has("--out")) check_out(*a.text("--out"));
+  if (const auto name = a.text("--name")) check_run_name(*a.text("--out"), *name);
   const auto resumed = a.has("--resume") ? std::optional(resumed_of(a)) : std::nullopt;
   if (!resumed) (void)run_config(a);  // a wrong question is told before anything is made
   const Interrupt interrupt;
