@@ -97,16 +97,16 @@ std::vector<ParameterSource> match_parameters(Model& model, const Hyperparameter
   for (const TensorInfo& t : file.tensors()) {
     if (!used.contains(t.name)) unexpected.push_back(t.name);
   }
-  // "3 missing (a, ...)"
+  // "3 missing ('a', ...)"
   const auto some = [](const auto& names, std::string_view what) {
     if (names.empty()) return std::string();
-    return fmt::format("{} {} ({}{})", names.size(), what, in_quotes(names.front(), 40),
+    return fmt::format("{} {} ({}{})", names.size(), what, in_quotes(names.front(), 28),
                        names.size() > 1 ? ", ..." : "");
   };
   if (!missing.empty() || !unexpected.empty()) {
-    fail_in_short(file, fmt::format("tensors do not fit the architecture {}: {}{}{}", h.architecture(),
+    fail_in_short(file, fmt::format("tensors do not fit {0}: {1}{2}{3} ({0}.block_count = {4})", h.architecture(),
                                     some(missing, "missing"), missing.empty() || unexpected.empty() ? "" : ", ",
-                                    some(unexpected, "unexpected")));
+                                    some(unexpected, "unexpected"), model.sizes().L));
   }
   return sources;
 }

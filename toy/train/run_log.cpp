@@ -208,6 +208,7 @@ fs::path find_run(const fs::path& runs, const std::string& name) {
   std::error_code ignored;
   const bool is_path = name == "." || name == ".." || name.find('/') != std::string::npos;
   if (is_path && fs::is_directory(name, ignored)) return name;
+  if (!name.empty() && fs::is_directory(runs / name, ignored)) return runs / name;
   if (const auto run = run_by_part(runs, name)) return *run;
   std::error_code error;
   if (!name.empty() && fs::is_directory(name, error)) return name;
