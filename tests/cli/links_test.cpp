@@ -6,9 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "toy/cli/caches.h"
+
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
-#include "toy/cli/caches.h"
 
 namespace toy::testing {
 namespace {

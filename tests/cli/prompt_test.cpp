@@ -87,9 +87,10 @@ std::vector<std::string> sampling(const std::vector<std::string>& options) {
 TEST(Sampling, flags_without_a_temperature_mean_1) {
   const Json greedy = answer(sampling({}));
   EXPECT_TRUE(greedy["seed"].is_null());
-  const std::vector<std::vector<std::string>> cases{
-      {"--top-p", "0.99", "--seed", "5"}, {"--top-k", "500", "--seed", "5"}, {"--min-p", "0.0001", "--seed", "5"},
-      {"--seed", "5"}};
+  const std::vector<std::vector<std::string>> cases{{"--top-p", "0.99", "--seed", "5"},
+                                                    {"--top-k", "500", "--seed", "5"},
+                                                    {"--min-p", "0.0001", "--seed", "5"},
+                                                    {"--seed", "5"}};
   for (const auto& options : cases) {
     std::vector<std::string> warm = options;
     warm.insert(warm.end(), {"--temp", "1"});

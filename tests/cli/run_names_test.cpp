@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "toy/io/events.h"
+
 #include "tests/cli/json_form.h"
 #include "tests/cli/process.h"
 #include "tests/cli/small_models.h"
 #include "tests/train/small_run.h"
-#include "toy/io/events.h"
 
 namespace toy::testing {
 namespace {
@@ -84,10 +85,10 @@ TEST_F(RunNames, a_run_without_a_model_says_so) {
 }
 
 TEST_F(RunNames, a_training_gets_the_name_that_it_is_given) {
-  const std::vector<std::string> words{"train",     "from-scratch", "--steps", "2",         "--d-model",    "16",
-                                       "--heads",   "2",            "--vocab", "byte",      "--layers",     "1",
-                                       "--context", "16",           "--corpus", "text",     "--gen-every",  "0",
-                                       "--name"};
+  const std::vector<std::string> words{
+      "train",    "from-scratch", "--steps",     "2",        "--d-model", "16",        "--heads",
+      "2",        "--vocab",      "byte",        "--layers", "1",         "--context", "16",
+      "--corpus", "text",         "--gen-every", "0",        "--name"};
   write_file(folder / "text", std::string(2000, 'a') + "hen");
   const auto named = [&](const std::string& name, const std::vector<std::string>& more = {}) {
     std::vector<std::string> all = words;
@@ -151,7 +152,8 @@ TEST_F(RunNames, rm_asks_and_takes_nothing_but_runs) {
 }
 
 TEST_F(RunNames, rm_leaves_a_run_that_is_being_trained) {
-  const EventWriter writer(runs / "gpt2-20260531-003/events.jsonl", fs::file_size(runs / "gpt2-20260531-003/events.jsonl"));
+  const EventWriter writer(runs / "gpt2-20260531-003/events.jsonl",
+                           fs::file_size(runs / "gpt2-20260531-003/events.jsonl"));
   expect_refused({"003", "--yes"}, 1, "is being trained by another program");
 }
 

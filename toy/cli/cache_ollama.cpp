@@ -55,7 +55,9 @@ std::string note_of(const Json& layers) {
     template_ = template_ || type->get<std::string>().ends_with(".template");
   }
   if (!adapter && !template_) return {};
-  const std::string_view what = adapter && template_ ? "an adapter and a template" : adapter ? "an adapter" : "a template";
+  const std::string_view what = adapter && template_ ? "an adapter and a template"
+                                : adapter            ? "an adapter"
+                                                     : "a template";
   return fmt::format("Ollama runs it with {}, which toy does not apply: it answers otherwise here", what);
 }
 

@@ -12,11 +12,11 @@ namespace toy::cli {
 
 /// A file in a cache, or what could not be used there.
 struct FoundModel {
-  std::string source;          // "huggingface", "ollama", "lmstudio", "llama.cpp", "data", "folder"
-  std::string name;            // as the cache's own tool calls it
-  std::filesystem::path path;  // the first shard
-  std::string skipped;         // why it cannot be used; empty: it looks like a model
-  std::string note{};          // what is said when it is run; may be empty
+  std::string source;              // "huggingface", "ollama", "lmstudio", "llama.cpp", "data", "folder"
+  std::string name;                // as the cache's own tool calls it
+  std::filesystem::path path;      // the first shard
+  std::string skipped;             // why it cannot be used; empty: it looks like a model
+  std::string note{};              // what is said when it is run; may be empty
   std::filesystem::path target{};  // what a link out of the cache leads to; empty: it is none
 };
 

@@ -68,7 +68,8 @@ std::vector<FoundModel> models_named(const std::string& wanted) {
 }  // namespace
 
 Positional model_positional() {
-  return {"MODEL", "a GGUF file, a model that toy list shows or a run, by name; without it a small built-in one", false};
+  return {"MODEL", "a GGUF file, a model that toy list shows or a run, by name; without it a small built-in one",
+          false};
 }
 
 ModelPath find_model(const Arguments& arguments, const Console& console) {

@@ -122,11 +122,13 @@ struct ForeignVerb {
   std::string_view words;
 };
 
-constexpr std::string_view chat_words = "is not there yet; infer continues a text, --parse-special reads a template's "
-                                        "tokens in it";
+constexpr std::string_view chat_words =
+    "is not there yet; infer continues a text, --parse-special reads a template's "
+    "tokens in it";
 constexpr std::string_view serve_words = "is not there yet; infer --json and --json-lines answer programs";
-constexpr std::string_view get_words = "is not there yet; hf download REPO FILE.gguf or ollama pull NAME gets a model, "
-                                       "and toy list finds it";
+constexpr std::string_view get_words =
+    "is not there yet; hf download REPO FILE.gguf or ollama pull NAME gets a model, "
+    "and toy list finds it";
 constexpr std::string_view tune_words = "is not there yet; train from-scratch trains a new model";
 
 constexpr std::array foreign_verbs{
@@ -141,7 +143,8 @@ constexpr std::array foreign_verbs{
     ForeignVerb{"finetune", tune_words},
     ForeignVerb{"fine-tune", tune_words},
     ForeignVerb{"lora", tune_words},
-    ForeignVerb{"quantize", "is not there yet; llama.cpp's llama-quantize makes files of Q8_0, Q6_K and Q4_0, which run here"},
+    ForeignVerb{"quantize",
+                "is not there yet; llama.cpp's llama-quantize makes files of Q8_0, Q6_K and Q4_0, which run here"},
     ForeignVerb{"convert", "is not there yet; llama.cpp's convert_hf_to_gguf.py makes a GGUF file of safetensors"},
     ForeignVerb{"embed", "is not there yet"},
     ForeignVerb{"embedding", "is not there yet"},
@@ -176,8 +179,7 @@ bool takes_model(const Verb& verb) {
 
 std::optional<std::string> hint_for_flag(const Verb& verb, std::string_view flag) {
   const auto options = all_options(verb);
-  const bool own =
-      std::ranges::any_of(options, [&](const Option& o) { return o.name == flag || o.brief == flag; });
+  const bool own = std::ranges::any_of(options, [&](const Option& o) { return o.name == flag || o.brief == flag; });
   if (own || !flag.starts_with('-')) return std::nullopt;
   std::string name(flag);
   std::replace(name.begin() + 1, name.end(), '_', '-');

@@ -72,8 +72,7 @@ std::string obstacle_of(const GgufFile& file) {
 
 ModelFacts read_facts(const std::filesystem::path& path) {
   const GgufFile file = GgufFile::open(path, {.map = false, .require_data = true});
-  const Metadata& metadata = file.metadata();
-  require_model(file);
+  const Metadata& metadata = require_model(file);
   ModelFacts facts;
   facts.obstacle = obstacle_of(file);
   facts.architecture = metadata.get_or<std::string>("general.architecture", "");

@@ -6,11 +6,12 @@
 namespace toy::cli {
 
 std::vector<Option> prompt_options() {
-  return {{.name = "--prompt", .metavar = "TEXT", .type = Type::text, .help = "the text to continue", .brief = "-p"},
-          {.name = "--prompt-file", .metavar = "PATH", .type = Type::path, .help = "a file with it; - is standard input"},
-          {.name = "--prompt-ids", .metavar = "1,2,3", .type = Type::integers, .help = "token ids, used as they are"},
-          {.name = "--keep-newline", .help = "keep the last line break of a prompt from a file or pipe"},
-          {.name = "--parse-special", .help = "spellings of control tokens in the prompt become those tokens"}};
+  return {
+      {.name = "--prompt", .metavar = "TEXT", .type = Type::text, .help = "the text to continue", .brief = "-p"},
+      {.name = "--prompt-file", .metavar = "PATH", .type = Type::path, .help = "a file with it; - is standard input"},
+      {.name = "--prompt-ids", .metavar = "1,2,3", .type = Type::integers, .help = "token ids, used as they are"},
+      {.name = "--keep-newline", .help = "keep the last line break of a prompt from a file or pipe"},
+      {.name = "--parse-special", .help = "spellings of control tokens in the prompt become those tokens"}};
 }
 
 void check_prompt_options(const Arguments& a) {
@@ -47,9 +48,9 @@ std::vector<std::int32_t> prompt_ids(const Arguments& a, const LanguageModel& lm
 void note_two_bos(std::span<const std::int32_t> ids, const Tokenizer& tokenizer, const Console& console) {
   const auto bos = tokenizer.bos();
   if (!bos || ids.size() < 2 || ids[0] != *bos || ids[1] != *bos) return;
-  console.note("note: the text begins with BOS ({}) twice: {}", escaped(tokenizer.token(*bos)),
-               tokenizer.adds_bos() ? "the model gets one anyway, so leave it out of the text"
-                                    : "models have seen it once");
+  console.note(
+      "note: the text begins with BOS ({}) twice: {}", escaped(tokenizer.token(*bos)),
+      tokenizer.adds_bos() ? "the model gets one anyway, so leave it out of the text" : "models have seen it once");
 }
 
 }  // namespace toy::cli

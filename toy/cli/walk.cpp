@@ -70,8 +70,8 @@ class Walk {
     const auto same = std::ranges::find_if(
         entered_, [&](const auto& e) { return is_below(target, e.second) || is_below(e.second, target); });
     if (same != entered_.end()) {
-      return (*visit_)({path, "a link to " + target.string() + ", as " + same->first.filename().string() +
-                                  ", which was followed"});
+      return (*visit_)(
+          {path, "a link to " + target.string() + ", as " + same->first.filename().string() + ", which was followed"});
     }
     entered_.emplace_back(path, target);
     if (depth < most_depth) folder(path, depth + 1, target);

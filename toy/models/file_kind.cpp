@@ -33,13 +33,13 @@ bool has_tensor(const GgufFile& file, std::string_view part) {
 
 FileKind kind_of(const GgufFile& file) {
   const std::string type = text_of(file.metadata(), "general.type");
-  constexpr std::array<std::pair<std::string_view, FileKind>, 6> types{{{"adapter", FileKind::adapter},
-                                                                        {"imatrix", FileKind::importance_matrix},
-                                                                        {"mmproj", FileKind::projector},
-                                                                        {"clip-vision", FileKind::projector},
-                                                                        {"vocab", FileKind::vocabulary},
-                                                                        {"toy-training-state",
-                                                                         FileKind::training_state}}};
+  constexpr std::array<std::pair<std::string_view, FileKind>, 6> types{
+      {{"adapter", FileKind::adapter},
+       {"imatrix", FileKind::importance_matrix},
+       {"mmproj", FileKind::projector},
+       {"clip-vision", FileKind::projector},
+       {"vocab", FileKind::vocabulary},
+       {"toy-training-state", FileKind::training_state}}};
   const auto found = std::ranges::find(types, type, [](const auto& row) { return row.first; });
   if (found != types.end()) return found->second;
   if (has_key(file, "adapter.") || has_tensor(file, ".lora_a")) return FileKind::adapter;
@@ -77,9 +77,10 @@ void fail_in_short(const GgufFile& file, std::string_view what) {
   fail("{}: {}", path, what);
 }
 
-void require_model(const GgufFile& file) {
+const Metadata& require_model(const GgufFile& file) {
   const std::string_view words = words_of(kind_of(file));
   if (!words.empty()) fail_in_short(file, words);
+  return file.metadata();
 }
 
 void require_tokenizer(const GgufFile& file) {

@@ -18,8 +18,8 @@ std::string_view words_of(FileKind kind);
 /// Fails with "path: what", cut in the middle of the path where it has more than 200 characters together with "toy: ".
 [[noreturn]] void fail_in_short(const GgufFile& file, std::string_view what);
 
-/// Errors: the file is no model; says what it is.
-void require_model(const GgufFile& file);
+/// The metadata of a model. Errors: the file is none; says what it is.
+const Metadata& require_model(const GgufFile& file);
 /// Errors: the file has no tokenizer; says what it is.
 void require_tokenizer(const GgufFile& file);
 /// Errors: the model has experts, between which a router chooses (Shazeer et al. 2017).

@@ -9,22 +9,12 @@
 
 namespace toy {
 
-namespace {
-
-const Metadata& metadata_of_model(const GgufFile& file) {
-  require_model(file);
-  return file.metadata();
-}
-
-}  // namespace
-
 Hyperparameters::Hyperparameters(const Metadata& metadata, std::string origin)
     : metadata_(&metadata),
       origin_(std::move(origin)),
       architecture_(metadata.get<std::string>("general.architecture")) {}
 
-Hyperparameters::Hyperparameters(const GgufFile& file)
-    : Hyperparameters(metadata_of_model(file), file.path().string()) {
+Hyperparameters::Hyperparameters(const GgufFile& file) : Hyperparameters(require_model(file), file.path().string()) {
   file_ = &file;
 }
 

@@ -226,9 +226,10 @@ void check_run_name(const fs::path& runs, std::string_view name) {
   const bool good = !name.empty() && name.size() <= most && name[0] != '.' && name[0] != '-' && name != "last" &&
                     std::ranges::all_of(name, plain);
   if (!good) {
-    refuse("{}: expected a name of at most {} letters, digits, -, _ and ., which begins with a letter, digit or _ and "
-           "is not last",
-           in_quotes(name), most);
+    refuse(
+        "{}: expected a name of at most {} letters, digits, -, _ and ., which begins with a letter, digit or _ and "
+        "is not last",
+        in_quotes(name), most);
   }
   if (is_taken(runs / name)) refuse("{}: there is a run or file of this name already", shown(runs / name));
 }

@@ -7,6 +7,7 @@
 #include "toy/cli/json.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/trace_text.h"
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/io/shortest.h"
 #include "toy/tensor/error.h"
@@ -279,9 +280,10 @@ Json description_json(const GgufFile& file, const Description& d) {
 }
 
 void print_description(const GgufFile& file, const Description& d, bool every, Console& console) {
-  console.print("{}: {}, {} parameters, {}{}\n", shown(file.path()),
-                d.architecture.empty() ? "no architecture" : one_line(d.architecture), short_count(count_in_all(file)),
-                bytes_text(static_cast<std::int64_t>(file.file_bytes())),
+  const std::int64_t count = count_in_all(file);
+  console.print("{}: {}, {} {}, {}{}\n", shown(file.path()),
+                d.architecture.empty() ? "no architecture" : one_line(d.architecture), short_count(count),
+                plural(count, "parameter"), bytes_text(static_cast<std::int64_t>(file.file_bytes())),
                 file.paths().size() > 1 ? fmt::format(" in {} shards", file.paths().size()) : "");
   if (!d.obstacle.empty()) console.print("It does not run here: {}\n", one_line(d.obstacle));
   print_hyperparameters(hyperparameters_json(file, !d.no_tokenizer.empty()), console);

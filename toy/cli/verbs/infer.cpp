@@ -121,23 +121,22 @@ void run(const Arguments& a, Console& console) {
 }
 
 std::vector<Option> own_options() {
-  return {
-      {.name = "--n",
-       .metavar = "N",
-       .type = Type::integer,
-       .help = "most new tokens",
-       .brief = "-n",
-       .fallback = "128",
-       .min = 0,
-       .max = 1 << 30},
-      {.name = "--stop",
-       .metavar = "TEXT",
-       .type = Type::text,
-       .help = "text that ends the answer and is not part of it",
-       .repeatable = true},
-      {.name = "--ignore-eos", .help = "go on after the end of the text"},
-      {.name = "--dry-run", .help = "load nothing, print how much memory is needed"},
-      {.name = "--json-lines", .help = "print one JSON object for each token, as it is made, then that of --json"}};
+  return {{.name = "--n",
+           .metavar = "N",
+           .type = Type::integer,
+           .help = "most new tokens",
+           .brief = "-n",
+           .fallback = "128",
+           .min = 0,
+           .max = 1 << 30},
+          {.name = "--stop",
+           .metavar = "TEXT",
+           .type = Type::text,
+           .help = "text that ends the answer and is not part of it",
+           .repeatable = true},
+          {.name = "--ignore-eos", .help = "go on after the end of the text"},
+          {.name = "--dry-run", .help = "load nothing, print how much memory is needed"},
+          {.name = "--json-lines", .help = "print one JSON object for each token, as it is made, then that of --json"}};
 }
 
 }  // namespace

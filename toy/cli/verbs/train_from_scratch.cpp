@@ -197,7 +197,8 @@ std::vector<Option> own_options() {
           {.name = "--resume",
            .metavar = "RUN",
            .type = Type::path,
-           .help = "go on with a run: its id or a part of it that no other has, last, its folder, or a file of a checkpoint; an "
+           .help = "go on with a run: its id or a part of it that no other has, last, its folder, or a file of a "
+                   "checkpoint; an "
                    "older one begins a new run"},
           {.name = "--max-time",
            .metavar = "SECONDS",
