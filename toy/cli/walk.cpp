@@ -67,8 +67,7 @@ class Walk {
     if (error) return (*visit_)({path, "cannot be read: " + error.message()});
     if (is_below(target, root_)) return (*visit_)({path, "a link to a folder that is looked into anyway"});
     if (is_below(root_, target)) return (*visit_)({path, "a link to a folder that holds this one, not followed"});
-    const auto same = std::ranges::find_if(
-        entered_, [&](const auto& e) { return is_below(target, e.second) || is_below(e.second, target); });
+    const auto same = std::ranges::find_if(entered_, [&](const auto& e) { return is_below(target, e.second); });
     if (same != entered_.end()) {
       return (*visit_)(
           {path, "a link to " + target.string() + ", as " + same->first.filename().string() + ", which was followed"});
