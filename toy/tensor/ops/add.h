@@ -26,7 +26,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape);
 
 template <class Number>
 struct AddArgsOf {
-  static constexpr Op op{"add"};
+  static constexpr Op op{"add", "y = a + b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -36,7 +36,7 @@ using AddArgs = AddArgsOf<float>;
 
 template <class Number>
 struct SubArgsOf {
-  static constexpr Op op{"sub"};
+  static constexpr Op op{"sub", "y = a - b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -45,7 +45,7 @@ struct SubArgsOf {
 
 template <class Number>
 struct MulArgsOf {
-  static constexpr Op op{"mul"};
+  static constexpr Op op{"mul", "y = a b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -54,7 +54,7 @@ struct MulArgsOf {
 
 template <class Number>
 struct DivArgsOf {
-  static constexpr Op op{"div"};
+  static constexpr Op op{"div", "y = a / b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -63,7 +63,7 @@ struct DivArgsOf {
 
 template <class Number>
 struct BroadcastArgsOf {
-  static constexpr Op op{"broadcast_to"};
+  static constexpr Op op{"broadcast_to", "y = x, repeated", true};
   const Number* x;
   Number* y;
   std::array<std::int64_t, Shape::max_rank> lengths;  // of y, with leading ones

@@ -106,7 +106,7 @@ LossAndGradients in_slices(const Tensor& h, const Tensor& W, const Tensor& targe
 }  // namespace
 
 Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
-  const OpInfo& op = CrossEntropyArgs::op.info();
+  const Op& op = CrossEntropyArgs::op;
   shape_rule(op,
              is_number(h) && h.shape().rank() == 2 && W.shape().rank() == 2 && W.width() == h.width() &&
                  targets.dtype() == DType::I32 && targets.shape() == Shape{h.rows()},

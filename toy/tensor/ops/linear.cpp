@@ -97,7 +97,7 @@ void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::spa
 }  // namespace
 
 std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weights) {
-  const OpInfo& op = LinearArgs::op.info();
+  const Op& op = LinearArgs::op;
   if (weights.empty() || weights.size() > LinearArgs::max_weights) fail("linear: {} weights", weights.size());
   const std::int64_t K = x.width();
   std::vector<Tensor> y;
@@ -136,7 +136,7 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
 
 std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> dy,
                                     Precision precision) {
-  const OpInfo& op = LinearBackwardArgs::op.info();
+  const Op& op = LinearBackwardArgs::op;
   const std::int64_t T = x.rows(), K = x.width();
   std::vector<Tensor> rows(weights.size()), d(1 + 2 * weights.size()), written;
   std::vector<Target> targets;
