@@ -43,7 +43,7 @@ example_%: configure  ## Run a numbered example, e.g. make example_01 MODEL=path
 install: build  ## Install the program and the libraries: PREFIX=/usr/local
 	@cmake --install build --prefix "$(PREFIX)"
 
-lint:  ## Check floors, ops, budgets, words and format
+lint:  ## Check floors, ops, order of calls, budgets, words and format
 	@tools/lint/all
 
 format: deps  ## Format the sources (clang-format-14)

@@ -1,7 +1,8 @@
-// Speed of the test case of every op, on every SIMD level.
-//   op_bench [--op NAME] [--simd LEVEL] [--threads N]
-// Prints for each case in F32 the time of its forward, the bytes of its inputs and output by that time, and the time of
-// forward and backward together. The cases are those of the tests: most are small, and show what a call costs.
+// Speed of the test case of every op, on every SIMD level in every form.
+//   op_bench [--op NAME] [--simd LEVEL[:FORM]] [--threads N]
+// Prints for each case in F32 the time of its forward, its operations by that time as a share of the level's f32 peak,
+// the bytes of its inputs and output by it, and forward and backward together. The cases are those of the tests: most
+// are small, and show what a call costs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 #include <vector>
 
 #include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/device/cpu/machine.h"
+#include "toy/tensor/device/trace/trace_device.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/tape.h"
 
@@ -38,7 +41,7 @@ Request parse(const std::vector<std::string>& words) {
     } else if (value && words[i] == "--threads") {
       r.threads = std::atoi(words[i + 1].c_str());
     } else {
-      toy::refuse("usage: op_bench [--op NAME] [--simd LEVEL] [--threads N]");
+      toy::refuse("usage: op_bench [--op NAME] [--simd LEVEL[:FORM]] [--threads N]");
     }
   }
   return r;
@@ -71,7 +74,21 @@ std::vector<toy::Tensor> inputs_of(const OpCase& c, toy::Device& device) {
   return inputs;
 }
 
-void measure(const OpCase& c, toy::CpuDevice& device) {
+/// Operations of a forward, as the trace counts them.
+double operations(const OpCase& c) {
+  toy::TraceDevice trace;
+  (void)c.f(inputs_of(c, trace));
+  double sum = 0;
+  for (const toy::TracedOp& op : trace.ops()) sum += op.flops;
+  return sum;
+}
+
+struct LevelPeak {
+  std::string name;
+  double peak;  // f32 operations per second
+};
+
+void measure(const OpCase& c, toy::CpuDevice& device, const LevelPeak& level) {
   const std::vector<toy::Tensor> x = inputs_of(c, device);
   const toy::Tensor y = c.f(x), dy = toy::Tensor::zeros(device, y.shape(), y.dtype());
   auto bytes = static_cast<double>(y.bytes());
@@ -89,21 +106,27 @@ void measure(const OpCase& c, toy::CpuDevice& device) {
     toy::Tape tape(device);
     tape.backward(c.f(x), dy);
   });
-  fmt::print("{:12} {:44} {:8} {:9.1f} us {:6.1f} GB/s {:9.1f} us with backward\n", c.op, shapes, device.simd_level(),
-             forward * 1e6, bytes / forward * 1e-9, both * 1e6);
+  fmt::print("{:12} {:44} {:16} {:9.1f} us {:5.1f} % of f32 peak {:6.1f} GB/s {:9.1f} us with backward\n", c.op, shapes,
+             level.name, forward * 1e6, 100 * operations(c) / forward / level.peak, bytes / forward * 1e-9, both * 1e6);
 }
 
 void measure(const Request& r) {
-  std::vector<std::string> levels;
-  for (const std::string_view level : toy::cpu_levels()) levels.emplace_back(level);
-  if (!r.level.empty()) levels = {r.level};
+  std::vector<std::string> names = toy::cpu_levels_and_forms();
+  // A level that has forms is measured in each of them.
+  std::erase_if(names, [](const std::string& name) { return toy::cpu_level_problem(name + ":register").empty(); });
+  if (!r.level.empty()) names = {r.level};
+  std::vector<LevelPeak> levels;
+  for (const std::string& name : names) {
+    const toy::CpuDevice device({.threads = r.threads, .simd_level = name});
+    levels.push_back({name, toy::cpu::f32_peak(device.threads(), device.simd_level())});
+  }
   bool found = false;
   for (const OpCase& c : toy::test::op_cases()) {
     if (!r.op.empty() && c.op != r.op) continue;
     found = true;
-    for (const std::string& level : levels) {
-      toy::CpuDevice device({.threads = r.threads, .simd_level = level});
-      measure(c, device);
+    for (const LevelPeak& level : levels) {
+      toy::CpuDevice device({.threads = r.threads, .simd_level = level.name});
+      measure(c, device, level);
     }
   }
   if (!found) toy::refuse("expected an op that has a case in tests/tensor/op_cases.cpp, found '{}'", r.op);

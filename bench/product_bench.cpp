@@ -1,139 +1,165 @@
-// Speed of the product kernel against what this machine can do, in one run.
-//   product_bench [level]
-// Prints GFLOP/s (f32 weights) or GOP/s (int8), GB/s of weights, and the share of the measured peak or bandwidth.
+// Speed of products as the program computes them, at every SIMD level in every form, beside what this machine can do.
+//   product_bench [--simd LEVEL[:FORM]] [--type TYPE] [--threads N] [--rows T] [--shapes all]
+// Prints for each type of weight and number of rows the time of y = x W^T, GFLOP/s (int8: GOP/s) as a share of the
+// level's f32 peak, and GB/s of weights as a share of the read bandwidth. "train" is a product and both its gradients,
+// in F32 and in bf16. Weights are prepared as those of a model; one to a few rows use copies that no cache holds.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <memory>
+#include <cstdlib>
+#include <random>
 #include <string>
-#include <sys/mman.h>
+#include <string_view>
 #include <vector>
 
-#include "toy/tensor/device/cpu/level.h"
+#include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/device/cpu/machine.h"
+#include "toy/tensor/error.h"
 #include "toy/tensor/ops/linear.h"
+#include "toy/tensor/tape.h"
+
+#include "tests/tensor/random_weight.h"
 
 namespace {
 
 using namespace toy;
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+struct Request {
+  std::string level, type;
+  int threads = 1;
+  std::vector<std::int64_t> rows{1, 8, 512};
+  bool all_shapes = false;
+};
 
-/// Best of several runs, at least 0.15 s in all.
+Request parse(const std::vector<std::string>& words) {
+  Request r;
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    const std::string value = i + 1 < words.size() ? words[i + 1] : "";
+    if (words[i] == "--simd" && !value.empty()) {
+      r.level = value;
+    } else if (words[i] == "--type" && !value.empty()) {
+      r.type = value;
+    } else if (words[i] == "--threads" && std::atoi(value.c_str()) > 0) {
+      r.threads = std::atoi(value.c_str());
+    } else if (words[i] == "--rows" && std::atoi(value.c_str()) > 0) {
+      r.rows = {std::atoi(value.c_str())};
+    } else if (words[i] == "--shapes" && value == "all") {
+      r.all_shapes = true;
+    } else {
+      refuse(
+          "usage: product_bench [--simd LEVEL[:FORM]] [--type F32|F16|BF16|Q8_0|Q4_0|Q6_K|train] [--threads N] "
+          "[--rows T] [--shapes all]");
+    }
+  }
+  return r;
+}
+
+/// Best of several runs, at least 0.05 s in all.
 template <class F>
 double best_time(const F& f) {
   double best = 1e9, total = 0;
-  for (int i = 0; i < 3 || (total < 0.15 && i < 1000); ++i) {
-    const double begin = seconds();
+  for (int i = 0; i < 3 || (total < 0.05 && i < 1000); ++i) {
+    const auto begin = std::chrono::steady_clock::now();
     f();
-    const double time = seconds() - begin;
+    const double time = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     best = std::min(best, time);
     total += time;
   }
   return best;
 }
 
-struct Unmap {
-  std::size_t bytes;
-  void operator()(std::byte* p) const { munmap(p, bytes); }
-};
-using Memory = std::unique_ptr<std::byte, Unmap>;
+struct Bench {
+  CpuDevice device;
+  std::string level;
+  double peak, bandwidth;
 
-/// In pages of 2 MiB where the system has them; filled so that the pages exist.
-Memory allocate(std::int64_t bytes) {
-  const std::size_t size = (static_cast<std::size_t>(bytes) + (4u << 20)) & ~std::size_t{(2u << 20) - 1};
-  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  madvise(p, size, MADV_HUGEPAGE);
-  std::memset(p, 1, size);
-  return Memory(static_cast<std::byte*>(p), Unmap{size});
-}
-
-/// Bytes per second of all threads together, reading what no cache holds, each thread in 8 streams.
-double read_bandwidth(int threads) {
-  const std::int64_t bytes = 512 << 20, words = bytes / 8;
-  const Memory memory = allocate(bytes);
-  const auto* data = reinterpret_cast<const std::uint64_t*>(memory.get());
-  std::vector<std::uint64_t> sums(static_cast<std::size_t>(threads * 64));
-  const Team team(threads);
-  const double time = best_time([&] {
-    team.share(threads, [&](std::int64_t me) {
-      const std::int64_t length = words / threads / 8;
-      std::uint64_t sum[8] = {};
-      for (std::int64_t i = 0; i + 8 <= length; i += 8) {
-        for (int s = 0; s < 8; ++s) {
-          const std::uint64_t* p = data + (me * 8 + s) * length + i;
-          for (int j = 0; j < 8; ++j) sum[s] += p[j];
-        }
-      }
-      for (const std::uint64_t s : sum) sums[static_cast<std::size_t>(me * 64)] += s;
-    });
-  });
-  return static_cast<double>(bytes) / time;
-}
-
-struct Case {
-  DType dtype;
-  std::int64_t N, K, T;
-};
-
-/// Weights enough to leave the caches when T is small: copies of one matrix, used in turn.
-double run_case(const cpu::Level& level, const Case& c, int threads) {
-  KernelTable kernels;
-  level.add_kernels(kernels);
-  const std::int64_t width = level.panel_width, panels = (c.N + width - 1) / width;
-  const std::int64_t bytes = panels * width * bytes_of(c.dtype, c.K);
-  const std::int64_t copies = c.T > 16 ? 1 : std::max<std::int64_t>(1, (256 << 20) / bytes);
-  const Memory memory = allocate(bytes * copies);
-  std::vector<std::byte> row(static_cast<std::size_t>(bytes_of(c.dtype, c.K) * c.N));
-  for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<std::byte>(i * 7 % 61);
-  for (std::int64_t i = 0; i < copies; ++i) {
-    level.pack({c.dtype, row.data(), c.N, c.K, memory.get() + i * bytes, 0, panels});
-  }
-  const Memory x = allocate(4 * c.T * c.K), y = allocate(4 * c.T * c.N), scratch = allocate(linear_scratch(c.T, c.K));
-  auto* values = reinterpret_cast<float*>(x.get());
-  for (std::int64_t i = 0; i < c.T * c.K; ++i) values[i] = static_cast<float>(i % 17) - 8.0f;
-  const Team team(threads);
-  LinearArgs args{values, c.T, c.K, 1, {}, scratch.get(), {}};
-  const double time = best_time([&] {
-    for (std::int64_t i = 0; i < copies; ++i) {
-      args.outputs[0] = {memory.get() + i * bytes,         c.dtype, Layout::panels, c.N, nullptr,
-                         reinterpret_cast<float*>(y.get())};
-      kernels.get<LinearArgs>()(args, team);
+  void print(std::string_view what, std::int64_t N, std::int64_t K, std::int64_t T, double time, double operations,
+             double bytes) const {
+    fmt::print("{:16} {:10} [{:5} x {:5}] T {:4} {:9.1f} us {:8.1f} GOP/s {:4.0f} % of f32 peak", level, what, N, K, T,
+               time * 1e6, operations / time * 1e-9, 100 * operations / time / peak);
+    if (bytes > 0) {
+      fmt::print(" {:6.1f} GB/s {:4.0f} % of bandwidth", bytes / time * 1e-9, 100 * bytes / time / bandwidth);
     }
+    fmt::print("\n");
+  }
+
+  Tensor random(const Shape& shape) {
+    const std::vector<float> numbers = test::random_floats(shape.elements(), 1);
+    return Tensor::of(device, shape, std::span<const float>(numbers));
+  }
+};
+
+/// y = x W^T for a prepared weight.
+void measure_weight(Bench& b, DType dtype, std::int64_t N, std::int64_t K, const std::vector<std::int64_t>& rows) {
+  const test::Weight w = test::random_weight(dtype, N, K);
+  const auto bytes = static_cast<double>(w.rows.size());
+  std::vector<Tensor> copies;
+  for (const std::int64_t T : rows) {
+    const std::int64_t wanted = T > 16 ? 1 : std::max<std::int64_t>(1, (std::int64_t{256} << 20) / std::ssize(w.rows));
+    while (std::ssize(copies) < wanted) {
+      copies.push_back(b.device.prepare(Tensor::over(b.device, {N, K}, dtype, std::span(w.rows), nullptr)));
+    }
+    const Tensor x = b.random({T, K});
+    const double time = best_time([&] {
+      for (std::int64_t i = 0; i < wanted; ++i) {
+        const DeviceStep step(b.device);
+        (void)linear(x, copies[static_cast<std::size_t>(i)]);
+      }
+    });
+    b.print(name(dtype), N, K, T, time / static_cast<double>(wanted), 2.0 * static_cast<double>(N * K * T), bytes);
+  }
+}
+
+/// A trained product: forward, and the gradients of x and of the weight.
+void measure_training(Bench& b, Precision precision, std::int64_t N, std::int64_t K, std::int64_t T) {
+  Tensor x = b.random({T, K}), W = b.random({N, K});
+  const Tensor dy = b.random({T, N});
+  x.set_requires_grad(true);
+  W.set_requires_grad(true);
+  const double time = best_time([&] {
+    const DeviceStep step(b.device);
+    Tape tape(b.device, {precision});
+    tape.backward(linear(x, W), dy);
   });
-  return time / static_cast<double>(copies);
+  b.print(precision == Precision::f32 ? "train F32" : "train bf16", N, K, T, time, 6.0 * static_cast<double>(N * K * T),
+          0);
+}
+
+void measure(const Request& r) {
+  const double bandwidth = cpu::ReadBandwidth()(r.threads);
+  fmt::print("{}; {} threads, read bandwidth {:.1f} GB/s\n", cpu::processor_name(), r.threads, bandwidth * 1e-9);
+  std::vector<std::string> levels = cpu_levels_and_forms();
+  // A level that has forms is measured in each of them.
+  std::erase_if(levels, [](const std::string& level) {
+    return level == "ref" || cpu_level_problem(level + ":register").empty();
+  });
+  if (!r.level.empty()) levels = {r.level};
+  std::vector<std::pair<std::int64_t, std::int64_t>> shapes{{1536, 576}};
+  if (r.all_shapes) shapes.insert(shapes.end(), {{576, 1536}, {5632, 2048}, {2048, 5632}});
+  for (const std::string& level : levels) {
+    Bench b{CpuDevice({.threads = r.threads, .simd_level = level}), level, 0, bandwidth};
+    b.peak = cpu::f32_peak(r.threads, b.device.simd_level());
+    fmt::print("{}: f32 peak {:.1f} GFLOP/s\n", level, b.peak * 1e-9);
+    for (const auto& [N, K] : shapes) {
+      for (const DType dtype : test::weight_types) {
+        const bool fits = K % info(dtype).block_elements == 0;
+        if (fits && (r.type.empty() || r.type == name(dtype))) measure_weight(b, dtype, N, K, r.rows);
+      }
+      if (!r.type.empty() && r.type != "train") continue;
+      for (const Precision precision : {Precision::f32, Precision::bf16}) {
+        measure_training(b, precision, N, K, std::ranges::max(r.rows));
+      }
+    }
+  }
 }
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  const std::string wanted = argc > 1 ? argv[1] : "";
-  const cpu::Level* level = nullptr;
-  for (const cpu::Level& l : cpu::levels()) {
-    if (level == nullptr && l.supported() && (wanted.empty() || l.name == wanted)) level = &l;
-  }
-  if (level == nullptr || level->panel_width == 0) {
-    fmt::print(stderr, "no such level\n");
-    return 2;
-  }
-  const std::string only = argc > 2 ? argv[2] : "";
-  for (const int threads : {1, 2}) {
-    const double bandwidth = read_bandwidth(threads) / 1e9;
-    fmt::print("level {}, {} threads: read bandwidth {:.1f} GB/s\n", level->name, threads, bandwidth);
-    for (const DType dtype : {DType::F32, DType::F16, DType::BF16, DType::Q8_0, DType::Q4_0, DType::Q6_K}) {
-      if (!only.empty() && only.find(name(dtype)) == std::string::npos) continue;
-      for (const auto& [N, K] : {std::pair{1536L, 576L}, {576L, 1536L}, {5632L, 2048L}, {2048L, 5632L}}) {
-        if (K % info(dtype).block_elements != 0) continue;
-        for (const std::int64_t T : {1, 2, 4, 8, 512}) {
-          const double time = run_case(*level, {dtype, N, K, T}, threads);
-          const double operations = 2.0 * static_cast<double>(N * K * T) / time / 1e9;
-          const double bytes = static_cast<double>(N * bytes_of(dtype, K)) / time / 1e9;
-          fmt::print(
-              "{:5} [{:5} x {:5}] T {:4} threads {}: {:9.1f} us {:8.1f} GOP/s {:6.1f} GB/s, {:3.0f} % of bandwidth\n",
-              name(dtype), N, K, T, threads, time * 1e6, operations, bytes, 100 * bytes / bandwidth);
-        }
-      }
-    }
-  }
+int main(int argc, char** argv) try {
+  measure(parse({argv + 1, argv + argc}));
+  return 0;
+} catch (const toy::Error& error) {
+  fmt::print(stderr, "product_bench: {}\n", error.what());
+  return 2;
 }

@@ -14,10 +14,10 @@
 #include <string_view>
 #include <vector>
 
-#include "toy/cli/machine.h"
 #include "toy/optim/adam.h"
 #include "toy/optim/clip.h"
 #include "toy/tensor/device/cpu/cpu_device.h"
+#include "toy/tensor/device/cpu/machine.h"
 #include "toy/tensor/error.h"
 #include "toy/tensor/tape.h"
 #include "toy/train/config.h"
@@ -151,7 +151,7 @@ struct Part {
 void print(const Request& r, const toy::CpuDevice& device, const Times& times, double loss, double memory) {
   const Cost cost = cost_of(r);
   const double step = median(times.step), tokens = static_cast<double>(r.B * r.T) / step;
-  const double peak = toy::cli::f32_peak(device.threads(), device.simd_level());
+  const double peak = toy::cpu::f32_peak(device.threads(), device.simd_level());
   const std::vector<Part> parts{{"forward", median(times.forward), cost.forward},
                                 {"backward", median(times.backward), cost.backward},
                                 {"optimizer", median(times.optimizer), 0},

@@ -106,6 +106,25 @@ TEST_F(JsonForms, eval_names_its_own_passage_and_its_windows) {
   EXPECT_NE(f.err.find("24 tokens before"), std::string::npos) << f.err;
 }
 
+TEST_F(JsonForms, eval_takes_standard_input_as_it_is) {
+  // A byte of text is a token of this model, beside BOS.
+  const std::string text = "One\r\ntwo \xC3\xA9\n";
+  const Json piped = answer({"eval", llama}, "", {.input = text});
+  EXPECT_EQ(piped["source"], "standard input");
+  EXPECT_EQ(piped["tokens"].size(), 1 + text.size());
+  const Json given = answer({"eval", llama, "--text", text});
+  EXPECT_EQ(piped["tokens"], given["tokens"]);
+  EXPECT_EQ(answer({"eval", llama, "--text", "abc"}, "", {.input = text})["source"], "--text");
+  EXPECT_EQ(answer({"eval", llama, "--prompt-ids", "1,2"}, "", {.input = text})["source"], "--prompt-ids");
+  EXPECT_EQ(toy({"eval", llama}, {.input = text}).err.find("built-in passage"), std::string::npos);
+}
+
+TEST_F(JsonForms, eval_says_that_nothing_came_in) {
+  const Finished f = toy({"eval", llama, "--json"});
+  EXPECT_EQ(f.code, 0);
+  EXPECT_NE(f.err.find("nothing on standard input: this scores the built-in passage"), std::string::npos) << f.err;
+}
+
 TEST_F(JsonForms, tokenize) {
   const Json json = answer({"tokenize", llama, "--text", "a\xc3\xa9"});
   EXPECT_EQ(json["ids"], Json({1, 100, 198, 172}));
@@ -193,6 +212,37 @@ TEST_F(JsonForms, bench) {
   for (const Json& r : json["results"]) EXPECT_GT(r["tokens_per_second"], 0);
   const std::string out = toy({"bench", llama, "-p", "4", "-n", "2", "-r", "1", "-t", "1"}).out;
   EXPECT_NE(out.find("; with 1 thread: "), std::string::npos) << out;
+}
+
+TEST_F(JsonForms, bench_of_the_machine) {
+  const Json json = answer({"bench", "--machine", "-t", "1"}, "--machine");
+  EXPECT_EQ(json["threads"], 1);
+  for (const Json& level : json["levels"]) {
+    EXPECT_GT(level["f32_gigaflops_one_core"], 0);
+    std::map<std::string, int> chosen;
+    for (const Json& k : level["micro_kernels"]) {
+      EXPECT_GT(k["of_peak"], 0);
+      chosen[k["kernel"]] += k["chosen"].get<bool>() ? 1 : 0;
+    }
+    EXPECT_EQ(chosen.size(), 5u) << level;
+    for (const auto& [kernel, forms] : chosen) EXPECT_EQ(forms, 1) << kernel << " has one form that the program runs";
+  }
+  const Json last = json["levels"].back()["simd"];
+  const std::string out = toy({"bench", "--machine", "-t", "1", "--simd", last.get<std::string>()}).out;
+  EXPECT_NE(out.find("packed f32 tile"), std::string::npos) << out;
+  for (const Json& level : json["levels"]) {
+    const std::string name = level["simd"];
+    const Finished forced = toy({"bench", "--machine", "--json", "--simd", name + ":memory"});
+    if (forced.code == 2) continue;  // it has no forms
+    const Json only = Json::parse(forced.out);
+    ASSERT_EQ(only["levels"].size(), 1u);
+    EXPECT_EQ(only["levels"][0]["simd"], name);
+    for (const Json& k : only["levels"][0]["micro_kernels"]) {
+      if (k["form"] == "memory") EXPECT_TRUE(k["chosen"]) << k;
+    }
+    EXPECT_NE(toy({"describe", llama, "--simd", name + ":memory"}).out.find("common factors from: memory"),
+              std::string::npos);
+  }
 }
 
 TEST_F(JsonForms, list) {

@@ -167,6 +167,23 @@ TEST_F(Caches, lmstudio_data_and_folders) {
   EXPECT_EQ(rows.size(), 10u) << rows;
 }
 
+/// Quantized weights take few bytes: what most weights are is counted in weights.
+TEST_F(Caches, the_type_is_that_of_most_weights) {
+  SmallModel mixed = small_llama();
+  const std::vector<std::byte> zeros(4096);
+  const auto tensor = [&](const std::string& name, Shape shape, DType type) {
+    const auto bytes = static_cast<std::size_t>(bytes_of(type, shape.elements()));
+    mixed.tensors.push_back({name, shape, type, std::span(zeros).first(bytes)});
+  };
+  mixed.tensors.clear();
+  tensor("rest.weight", {10, 32}, DType::F32);     // 320 weights in 1280 bytes
+  tensor("most.weight", {33, 32}, DType::Q8_0);    // 1056 weights in 1122 bytes
+  tensor("little.weight", {10, 32}, DType::Q4_0);  // of many tensors the type counts together
+  tensor("less.weight", {20, 32}, DType::Q4_0);
+  mixed.write(home / "data/mixed.gguf");
+  EXPECT_EQ(row(list(), "mixed")["quantization"], "Q8_0");
+}
+
 TEST_F(Caches, environment_moves_the_roots) {
   write_file(home / "ollama/manifests/registry.ollama.ai/library/x/latest", "{}");
   write_file(home / "hub/models--o--r/refs/main", "no commit");

@@ -1,6 +1,7 @@
 // Models that are wrong, files that change, and interruptions.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <csignal>
 #include <limits>
 #include <optional>
@@ -141,6 +142,14 @@ std::vector<Change> changes() {
           {"not a number",
            [](Metadata& m, const std::string& key) { m.set(key, std::numeric_limits<float>::quiet_NaN()); }},
           {"text", [](Metadata& m, const std::string& key) { m.set(key, "1"); }},
+          {"texts",
+           [](Metadata& m, const std::string& key) {
+             m.set_strings(key, std::vector<std::string>{"1", "1"});
+           }},
+          {"numbers of layers",
+           [](Metadata& m, const std::string& key) {
+             m.set_array<float>(key, std::array<float, 2>{2, 2});
+           }},
           {"absent", [](Metadata& m, const std::string& key) { m.erase(key); }}};
 }
 
@@ -189,6 +198,34 @@ TEST(Hyperparameters, yarn_runs_or_names_the_key) {
 }
 
 TEST(Hyperparameters, gpt2_runs_or_names_the_key) { sweep(small_gpt2(), {"gpt2.attention.head_count_kv"}); }
+
+/// One number for each layer: as one number if they are equal, otherwise one line.
+TEST(Hyperparameters, numbers_of_each_layer_are_one_where_they_are_equal) {
+  const Folder folder;
+  const auto infer = [&](const std::function<void(Metadata&)>& change) {
+    SmallModel model = small_llama();
+    change(model.metadata);
+    return toy({"infer", model.write(folder / "m.gguf"), "--prompt", "abc", "--n", "4", "--quiet"});
+  };
+  const Finished plain = infer([](Metadata&) {});
+  ASSERT_EQ(plain.code, 0) << plain.err;
+  const Finished layers = infer([](Metadata& m) {
+    m.set_array<std::int32_t>("llama.attention.head_count_kv", std::array<std::int32_t, 2>{2, 2});
+    m.set_array<std::uint32_t>("llama.feed_forward_length", std::array<std::uint32_t, 2>{48, 48});
+    m.set_array<float>("llama.attention.layer_norm_rms_epsilon", std::array<float, 2>{1e-5F, 1e-5F});
+  });
+  EXPECT_EQ(layers.out, plain.out);
+  EXPECT_EQ(layers.code, 0) << layers.err;
+  const auto refused = [&](const std::vector<std::int32_t>& numbers, const std::string& rule) {
+    const Finished f = infer([&](Metadata& m) { m.set_array<std::int32_t>("llama.feed_forward_length", numbers); });
+    expect_one_line(f, 1, "llama.feed_forward_length");
+    EXPECT_NE(f.err.find(rule), std::string::npos) << f.err;
+  };
+  refused({48, 32}, "found 48 for layer 0 and 32 for layer 1");
+  refused({}, "found an array of 0 INT32");
+  refused(std::vector<std::int32_t>(1025, 48), "found an array of 1025 INT32");
+  refused({0, 0}, "expected an integer from 1 to");
+}
 
 TEST(Hyperparameters, what_cannot_be_is_refused) {
   const Folder folder;
@@ -271,6 +308,7 @@ TEST_F(Running, an_interrupted_answer_is_still_json) {
     if (verb == "bench") words = {"bench", model, "-r", "1000", "--simd", "ref", "--json"};
     if (verb == "eval") words = {"eval", model, "--simd", "ref", "--json"};
     Process process(words);
+    process.end_input();
     ASSERT_TRUE(process.wait_until_guarded());
     process.send(SIGINT);
     const Finished f = process.finish();

@@ -153,6 +153,9 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
       {{"infer", "x.gguf", "--kv", "f64"}, "f16, f32, q8_0"},
       {{"infer", "x.gguf", "--prompt", "a", "--prompt-ids", "1"}, "only one of"},
       {{"bench", "x.gguf", "-p", "0", "-n", "0"}, "nothing to measure"},
+      {{"bench", "x.gguf", "--machine"}, "expected no MODEL"},
+      {{"bench", "--machine", "--simd", "v9"}, "expected a level that is available here"},
+      {{"bench", "--machine", "--simd", "ref:memory"}, "expected ref without a form"},
   };
   for (const auto& [words, hint] : cases) {
     const Finished f = toy(words);

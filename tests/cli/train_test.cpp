@@ -327,6 +327,8 @@ TEST_F(Train, the_estimate_is_what_it_takes) {
       {"--d-model", "128", "--batch-size", "16", "--arch", "gpt2"},
       {"--d-model", "128", "--batch-size", "16", "--recompute"},
       {"--d-model", "128", "--batch-size", "128", "--recompute"},
+      {"--d-model", "256", "--heads", "4", "--layers", "8", "--batch-size", "1", "--accumulate", "8"},
+      {"--d-model", "256", "--heads", "4", "--layers", "8", "--batch-size", "2", "--accumulate", "3", "--recompute"},
       {"--corpus", "corpus.txt", "--d-model", "16", "--vocab", model},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", "byte", "--val-share", "0.001"},
       {"--corpus", "large.txt", "--d-model", "16", "--vocab", "char", "--val-share", "0.001"},

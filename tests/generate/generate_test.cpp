@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "toy/generate/memory.h"
 #include "toy/generate/score.h"
@@ -225,6 +227,34 @@ TEST_F(Generating, EstimateCountsTheCache) {
   KVCache cache(device_, lm_.model->kv_shape(), DType::F16);
   cache.reserve(0, 128);
   EXPECT_EQ(3 * cache.bytes(), m.kv);
+}
+
+TEST_F(Generating, WhatIsNotThereIsRefused) {
+  const auto error = [](const std::function<void()>& f) -> std::string {
+    try {
+      f();
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  Engine engine(*lm_.model, device_);
+  const std::vector<std::int32_t> ids{1, 2};
+  const Engine::Feed feed{nullptr, ids};
+  EXPECT_EQ(error([&] { (void)engine.hidden({&feed, 1}); }), "engine: a feed without a sequence");
+  KVCache* const none = nullptr;
+  EXPECT_EQ(error([&] { (void)engine.decode({&none, 1}, {ids.data(), 1}); }), "engine: a feed without a sequence");
+  for (const float temperature : {0.0F, 1.0F}) {
+    Sampler sampler({.temperature = temperature});
+    EXPECT_EQ(error([&] { (void)sampler({}); }), "sampler: there are no logits");
+  }
+  EXPECT_EQ(error([&] { (void)estimate_memory(lm_.file, device_, DType::F16, 0, 1); }),
+            "estimate_memory: expected 1 or more, found 0 tokens of 1 sequences, in chunks of 512");
+  const std::unique_ptr<Model> model = std::exchange(lm_.model, nullptr);
+  EXPECT_EQ(error([&] { (void)generate(lm_, ids, {}); }), "language model: nothing is loaded");
+  EXPECT_EQ(error([&] { (void)score(lm_, ids, {}); }), "language model: nothing is loaded");
+  EXPECT_EQ(error([] { (void)most_likely({}); }), "most_likely: there are no logits");
+  EXPECT_EQ(error([] { (void)largest(std::vector{1.0F}, -1); }), "largest: expected 0 or more values, found -1");
 }
 
 }  // namespace

@@ -175,10 +175,10 @@ TEST(Gradient, EveryLevelAgreesWithDouble) {
   for (const OpCase& c : test::op_cases()) {
     const Numbers x = random_inputs(c, 4, c.shift);
     const Result expected = run_case(exact, c, x, DType::F64);
-    for (const std::string_view level : cpu_levels()) {
-      CpuDevice device({.threads = 2, .simd_level = std::string(level)});
+    for (const std::string& level : cpu_levels_and_forms()) {
+      CpuDevice device({.threads = 2, .simd_level = level});
       const Result found = run_case(device, c, x, DType::F32);
-      const std::string what = c.op + " " + c.shapes[0].str() + " on " + std::string(level);
+      const std::string what = c.op + " " + c.shapes[0].str() + " on " + level;
       expect_close(found.y, expected.y, c.tolerance, what);
       for (std::size_t i = 0; i < x.size(); ++i) {
         expect_close(found.gradients[i], expected.gradients[i], c.tolerance, what);

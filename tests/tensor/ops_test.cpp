@@ -188,13 +188,7 @@ TEST_P(Ops, StoredNumbersAreRoundedOnce) {
   }
 }
 
-std::vector<std::string> level_names() {
-  std::vector<std::string> names;
-  for (const std::string_view name : cpu_levels()) names.emplace_back(name);
-  return names;
-}
-
-INSTANTIATE_TEST_SUITE_P(Levels, Ops, testing::ValuesIn(level_names()), [](const auto& info) {
+INSTANTIATE_TEST_SUITE_P(Levels, Ops, testing::ValuesIn(cpu_levels_and_forms()), [](const auto& info) {
   std::string name = info.param;
   for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_';
   return name;

@@ -81,6 +81,24 @@ TEST(Tokens, DocumentsBeginWithBosAndEndWithEos) {
   EXPECT_THAT(test::error_of([] { (void)tokens_of({}); }), HasSubstr("no text"));
 }
 
+/// Whatever a corpus spells, BOS and EOS stand only where its documents begin and end.
+TEST(Tokens, ATextNeverBecomesAControlToken) {
+  Vocabulary v = byte_vocabulary();
+  for (const std::string_view piece : {"<s", "</", "</s", "<", ">"}) {
+    v.tokens.push_back(piece);
+    v.scores.push_back(-1);
+    v.types.push_back(TokenType::normal);
+  }
+  const Tokenizer tokenizer = Tokenizer::from_vocabulary(v);
+  const Corpus corpus = Corpus::texts({"a<s>b", "</s></s>"});
+  const TokenData tokens = TokenData::over(
+      std::make_shared<const std::vector<std::byte>>(encode_documents(tokenizer, corpus.documents())), "tokens");
+  std::vector<std::string_view> spelled;
+  for (std::int64_t i = 0; i < tokens.size(); ++i) spelled.push_back(tokenizer.token(tokens[i]));
+  EXPECT_THAT(spelled,
+              ElementsAre("<s>", "<0x61>", "<s", ">", "<0x62>", "</s>", "<s>", "</s", ">", "</s", ">", "</s>"));
+}
+
 TEST(Tokens, CutsChangeTheIdsAndNotTheText) {
   std::string text;
   for (int i = 0; i < 60; ++i) text += "the caf\xC3\xA9 and the hen ";

@@ -13,7 +13,7 @@ namespace toy::cli {
 
 namespace {
 
-/// Names of general.file_type, where it says more than the type of most tensors.
+/// Names of general.file_type, where it says more than the type of most weights.
 constexpr std::array<std::pair<std::int64_t, std::string_view>, 9> mixed_types{{{10, "Q2_K"},
                                                                                 {11, "Q3_K_S"},
                                                                                 {12, "Q3_K_M"},
@@ -24,6 +24,7 @@ constexpr std::array<std::pair<std::int64_t, std::string_view>, 9> mixed_types{{
                                                                                 {17, "Q5_K_M"},
                                                                                 {18, "Q6_K"}}};
 
+/// The mix that general.file_type names, or else the type of most weights.
 std::string quantization_of(const GgufFile& file) {
   const MetaValue* const stored = file.metadata().value("general.file_type");
   if (stored != nullptr && stored->type == ValueType::U32) {
@@ -32,10 +33,10 @@ std::string quantization_of(const GgufFile& file) {
       if (number == type) return std::string(text);
     }
   }
-  std::map<DType, std::uint64_t> bytes;
-  for (const TensorInfo& t : file.tensors()) bytes[t.dtype] += t.bytes;
-  const auto most = std::ranges::max_element(bytes, {}, [](const auto& entry) { return entry.second; });
-  return most == bytes.end() ? "" : std::string(name(most->first));
+  std::map<DType, std::int64_t> weights;
+  for (const TensorInfo& t : file.tensors()) weights[t.dtype] += t.shape.elements();
+  const auto most = std::ranges::max_element(weights, {}, [](const auto& entry) { return entry.second; });
+  return most == weights.end() ? "" : std::string(name(most->first));
 }
 
 /// FNV-1a of the size, the beginning and the end of a file.

@@ -73,10 +73,10 @@ std::vector<Option> device_options() {
            .min = 1,
            .max = 1024},
           {.name = "--simd",
-           .metavar = "LEVEL",
+           .metavar = "LEVEL[:FORM]",
            .type = Type::text,
-           .help = "SIMD level; a wrong one names those of this processor",
-           .fallback_words = "the best of this processor"},
+           .help = "SIMD level, and how its kernels read factors: register or memory; wrong ones name the right",
+           .fallback_words = "the best of this processor, in the faster form"},
           {.name = "--device", .metavar = "NAME", .type = Type::text, .help = "where to compute", .fallback = "cpu"}};
 }
 
@@ -104,10 +104,8 @@ std::vector<Option> join(std::vector<std::vector<Option>> lists) {
 
 std::string simd_level(const Arguments& arguments) {
   const std::string level = arguments.text("--simd").value_or("");
-  const auto known = cpu_levels();
-  if (arguments.has("--simd") && std::ranges::find(known, level) == known.end()) {
-    refuse("--simd: expected a level that is available here ({}), found {}", fmt::join(known, ", "), in_quotes(level));
-  }
+  const std::string problem = arguments.has("--simd") ? cpu_level_problem(level) : "";
+  if (!problem.empty()) refuse("--simd: {}, found {}", problem, in_quotes(level));
   return level;
 }
 
@@ -169,6 +167,8 @@ std::string read_text(const std::string& path) {
   if (descriptor < 0) fail("{}: {}", shown(path), std::strerror(errno));
   return read_all(descriptor, shown(path));
 }
+
+std::string piped_text() { return ::isatty(STDIN_FILENO) == 1 ? std::string() : read_text("-"); }
 
 void require_piped_input(std::string_view instead) {
   if (::isatty(STDIN_FILENO) == 1) refuse("there is no text: give {}, or pipe it into standard input", instead);

@@ -23,7 +23,8 @@ std::vector<Option> cache_options();
 /// The lists one after the other.
 std::vector<Option> join(std::vector<std::vector<Option>> lists);
 
-/// The value of --simd; empty if it is not given. Errors: a level that is not available here (names those that are).
+/// The value of --simd; empty if it is not given. Errors: a level or form that is not available here (names those that
+/// are).
 std::string simd_level(const Arguments& arguments);
 /// Errors: a device that this build does not have (names those it has), as simd_level().
 CpuOptions cpu_options(const Arguments& arguments);
@@ -45,6 +46,8 @@ GgufFile open_header(const ModelPath& model);
 
 /// The bytes of a file, or of standard input for "-". Errors: it cannot be read.
 std::string read_text(const std::string& path);
+/// What was piped into standard input; empty if that is a terminal, or has nothing.
+std::string piped_text();
 /// Refuses to wait for a text to be typed: standard input must not be a terminal. `instead` says what to give.
 void require_piped_input(std::string_view instead);
 

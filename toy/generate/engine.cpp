@@ -33,6 +33,7 @@ Tensor Engine::hidden(std::span<const Feed> feeds) {
   Batch batch;
   bool all_wanted = true;
   for (const Feed& feed : feeds) {
+    if (feed.sequence == nullptr) refuse("engine: a feed without a sequence");
     check_ids(feed.ids);
     const auto count = static_cast<std::int64_t>(feed.ids.size());
     const std::int64_t past = feed.sequence->length();

@@ -38,8 +38,8 @@ class Engine {
     Want want = Want::last;
   };
   /// Appends every feed to its sequence in one forward. Returns the hidden rows [R, D] that are wanted, feed by feed;
-  /// an empty Tensor when none is. Errors: no feeds, a feed without ids, ids out of range, a sequence twice or beyond
-  /// the context; then nothing is appended.
+  /// an empty Tensor when none is. Errors: no feeds, a feed without ids or sequence, ids out of range, a sequence twice
+  /// or beyond the context; then nothing is appended.
   Tensor hidden(std::span<const Feed> feeds);
   /// Logits [R, V] of hidden rows.
   Tensor logits(const Tensor& hidden) const { return model_->logits(hidden); }

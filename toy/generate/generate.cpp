@@ -66,6 +66,7 @@ std::string_view name(StopReason reason) {
 Generation generate(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids, const GenerateOptions& options,
                     const std::function<void(std::string_view)>& on_text, const std::stop_token& cancel) {
   using clock = std::chrono::steady_clock;
+  lm.check_loaded();
   Engine engine(*lm.model, *lm.device, options.engine);
   Sampler sampler(options.sampling);
   if (options.n < 0) refuse("n: expected 0 or more new tokens, found {}", options.n);

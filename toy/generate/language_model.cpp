@@ -40,6 +40,10 @@ LanguageModel LanguageModel::load(GgufFile file, Device& device) {
   return {&device, std::move(file), std::move(tokenizer), std::move(model)};
 }
 
+void LanguageModel::check_loaded() const {
+  if (model == nullptr || device == nullptr) fail("language model: nothing is loaded");
+}
+
 const Tokenizer& LanguageModel::text() const {
   if (!tokenizer) refuse("{}: the file has no tokenizer; give token ids instead of text", file.path().string());
   return *tokenizer;

@@ -25,6 +25,8 @@ struct LanguageModel {
   std::optional<Tokenizer> tokenizer;  // absent when the file has none
   std::unique_ptr<Model> model;
 
+  /// Errors: there is no model, as after a move.
+  void check_loaded() const;
   /// Errors: the file has no tokenizer; use ids.
   const Tokenizer& text() const;
   /// " (llama.context_length)" if that key of the file is where this context comes from, for messages.

@@ -38,6 +38,10 @@ class Weights final : public Visitor {
 
 MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DType kv, std::int64_t context,
                                std::int64_t sequences, std::int64_t chunk) {
+  if (context < 1 || sequences < 1 || chunk < 1) {
+    fail("estimate_memory: expected 1 or more, found {} tokens of {} sequences, in chunks of {}", context, sequences,
+         chunk);
+  }
   TraceDevice trace;
   const auto model = trace_model(file, trace);
   MemoryEstimate m;

@@ -17,7 +17,7 @@ struct MemoryEstimate {
   std::int64_t total() const { return weights + kv + activations + tokenizer; }
 };
 
-/// Bytes for `sequences` sequences of `context` tokens each.
+/// Bytes for `sequences` sequences of `context` tokens each. Errors: a number below 1.
 MemoryEstimate estimate_memory(const GgufFile& file, const CpuDevice& device, DType kv, std::int64_t context,
                                std::int64_t sequences, std::int64_t chunk = EngineOptions{}.chunk);
 

@@ -47,6 +47,7 @@ Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(op
 }
 
 std::int32_t Sampler::operator()(std::span<const float> logits) {
+  if (logits.empty()) fail("sampler: there are no logits");
   if (options_.temperature <= 0) return most_likely(logits);
   candidates_.clear();
   for (std::size_t i = 0; i < logits.size(); ++i) {
@@ -83,6 +84,7 @@ std::int32_t Sampler::operator()(std::span<const float> logits) {
 }
 
 std::int32_t most_likely(std::span<const float> logits) {
+  if (logits.empty()) fail("most_likely: there are no logits");
   std::size_t best = 0;
   for (std::size_t i = 1; i < logits.size(); ++i) {
     if (logits[i] > logits[best] || std::isnan(logits[best])) best = i;
@@ -91,6 +93,7 @@ std::int32_t most_likely(std::span<const float> logits) {
 }
 
 std::vector<std::pair<float, std::int32_t>> largest(std::span<const float> values, int k) {
+  if (k < 0) fail("largest: expected 0 or more values, found {}", k);
   std::vector<std::pair<float, std::int32_t>> all;
   all.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {

@@ -23,7 +23,8 @@ class Sampler {
   /// Errors: options out of range.
   explicit Sampler(const SamplingOptions& options);
 
-  /// logits [V] -> token id. Equal logits: the lower id first. Logits that are not numbers are never chosen.
+  /// logits [V] -> token id. Equal logits: the lower id first. Logits that are not numbers are never chosen. Errors: no
+  /// logits.
   std::int32_t operator()(std::span<const float> logits);
 
  private:
@@ -32,10 +33,10 @@ class Sampler {
   std::vector<std::pair<float, std::int32_t>> candidates_;
 };
 
-/// The id with the largest logit, the lowest of equals.
+/// The id with the largest logit, the lowest of equals. Errors: no logits.
 std::int32_t most_likely(std::span<const float> logits);
 
-/// The k largest values with their ids, largest first, lower ids first among equals.
+/// The k largest values with their ids, largest first, lower ids first among equals. Errors: a k below 0.
 std::vector<std::pair<float, std::int32_t>> largest(std::span<const float> values, int k);
 
 }  // namespace toy

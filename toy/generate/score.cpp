@@ -38,6 +38,7 @@ void score_rows(const LanguageModel& lm, const Engine& engine, const Tensor& hid
 
 Score score(const LanguageModel& lm, std::span<const std::int32_t> ids, const ScoreOptions& options,
             const std::function<void(std::int64_t)>& on_progress, const std::stop_token& cancel) {
+  lm.check_loaded();
   Engine engine(*lm.model, *lm.device, options.engine);
   if (ids.empty()) refuse("there is nothing to score: the text is empty");
   if (options.top_k < 0) refuse("top-k: expected 0 or more, found {}", options.top_k);

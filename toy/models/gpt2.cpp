@@ -16,7 +16,8 @@ Tensor GPT2Block::forward(Tensor x, Context& ctx) const {
 /// x = E[ids] + P[positions];  x = block_l(x) for every layer;  LayerNorm(x)
 Tensor GPT2::forward(Context& ctx) const {
   bind(ctx);
-  Tensor x = ctx.expect("x", token_embd(ctx.ids()) + position_embd(ctx.positions()), {T, D});
+  const Tensor tokens = token_embd(ctx.ids());
+  Tensor x = ctx.expect("x", tokens + position_embd(ctx.positions()), {T, D});
   for (int l = 0; const GPT2Block& block : blk) x = ctx.layer(l++, block, x);
   return ctx.expect("final", output_norm(ctx.wanted(x)), {R, D});
 }

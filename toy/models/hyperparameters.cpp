@@ -6,6 +6,12 @@
 
 namespace toy {
 
+namespace {
+
+constexpr std::size_t most_layers = 1024;  // modules are made before the tensors are matched
+
+}  // namespace
+
 Hyperparameters::Hyperparameters(const Metadata& metadata, std::string origin)
     : metadata_(&metadata),
       origin_(std::move(origin)),
@@ -25,9 +31,32 @@ bool Hyperparameters::has(std::string_view name) {
   return metadata_->contains(key(name));
 }
 
+template <class T>
+T Hyperparameters::uniform(const std::string& key) const {
+  const MetaValue* value = metadata_->value(key);
+  if (value == nullptr || value->type != ValueType::Array) return metadata_->get<T>(key);
+  if (value->count == 0 || value->count > most_layers) {
+    fail("{}: {}: expected a number, or one for each layer, found an {}", origin_, key, value->type_name());
+  }
+  const auto layers = metadata_->get<NumberArray>(key);
+  const T first = layers.at<T>(0);
+  for (std::size_t i = 1; i < layers.size(); ++i) {
+    if (const T other = layers.at<T>(i); other != first) {
+      fail("{}: {}: layers that differ are not known here, found {} for layer 0 and {} for layer {}", origin_, key,
+           first, other, i);
+    }
+  }
+  return first;
+}
+
 std::int64_t Hyperparameters::count(std::string_view name, std::int64_t min, std::int64_t max) {
   asked_.insert(key(name));
-  const std::int64_t value = metadata_->get_count(key(name), min, max);
+  const MetaValue* stored = metadata_->value(key(name));
+  const bool layers = stored != nullptr && stored->type == ValueType::Array;
+  const std::int64_t value = layers ? uniform<std::int64_t>(key(name)) : metadata_->get_count(key(name), min, max);
+  if (value < min || value > max) {
+    fail("{}: {}: expected an integer from {} to {}, found {} for each layer", origin_, key(name), min, max, value);
+  }
   read_.emplace_back(key(name), value);
   return value;
 }
@@ -40,7 +69,7 @@ std::int64_t Hyperparameters::count_or(std::string_view name, std::int64_t absen
 
 float Hyperparameters::number(std::string_view name, float min, float max) {
   asked_.insert(key(name));
-  const auto value = metadata_->get<float>(key(name));
+  const auto value = uniform<float>(key(name));
   if (!(value >= min && value <= max)) {
     fail("{}: {}: expected a number from {} to {}, found {}", origin_, key(name), min, max, value);
   }
@@ -57,9 +86,8 @@ std::string Hyperparameters::text_or(std::string_view name, std::string absent) 
 }
 
 std::int64_t Hyperparameters::layers() {
-  constexpr std::size_t most = 1024;  // modules are made before the tensors are matched
-  const std::size_t tensors = file_ == nullptr ? most : file_->tensors().size();
-  return count("block_count", 1, static_cast<std::int64_t>(std::min(most, tensors)));
+  const std::size_t tensors = file_ == nullptr ? most_layers : file_->tensors().size();
+  return count("block_count", 1, static_cast<std::int64_t>(std::min(most_layers, tensors)));
 }
 
 std::int64_t Hyperparameters::vocabulary() {
@@ -76,38 +104,6 @@ void Hyperparameters::must_divide(std::string_view divisor, std::int64_t d, std:
                                   std::int64_t n) const {
   if (n % d == 0) return;
   fail("{}: {} = {} is not a multiple of {} = {}", origin_, key(number), n, key(divisor), d);
-}
-
-RopeOptions Hyperparameters::rope(std::int64_t head_width, std::int64_t context) {
-  RopeOptions o;
-  o.width = count_or("rope.dimension_count", head_width, 1, std::int64_t{1} << 16);
-  if (o.width > head_width) {
-    fail("{}: {} = {} is more than the head width {} (from {})", origin_, key("rope.dimension_count"), o.width,
-         head_width, str());
-  }
-  if (o.width % 2 != 0) {
-    fail("{}: {}: expected an even number, found {}", origin_, key("rope.dimension_count"), o.width);
-  }
-  o.base = static_cast<double>(number_or("rope.freq_base", 10000, 1e-3F, 1e30F));
-  const std::string kind = text_or("rope.scaling.type", "linear");
-  if (kind == "none") return o;
-  if (kind != "linear" && kind != "yarn") {
-    fail("{}: {}: expected none, linear or yarn, found '{}'", origin_, key("rope.scaling.type"), kind);
-  }
-  const float factor = number_or("rope.scaling.factor", number_or("rope.scale_linear", 0, 0, 1e6F), 0, 1e6F);
-  if (factor > 0) o.factor = static_cast<double>(factor);
-  if (kind == "linear") return o;
-  Yarn yarn;
-  yarn.original_context =
-      static_cast<double>(count_or("rope.scaling.original_context_length", context, 1, std::int64_t{1} << 31));
-  yarn.beta_fast = static_cast<double>(number_or("rope.scaling.yarn_beta_fast", 32, 1e-3F, 1e6F));
-  yarn.beta_slow = static_cast<double>(number_or("rope.scaling.yarn_beta_slow", 1, 1e-3F, 1e6F));
-  const float extrapolation = number_or("rope.scaling.yarn_ext_factor", -1, -1, 1e3F);
-  if (extrapolation >= 0) yarn.extrapolation = static_cast<double>(extrapolation);
-  yarn.attention_factor = static_cast<double>(number_or("rope.scaling.attn_factor", 1, 1e-6F, 1e6F)) *
-                          static_cast<double>(number_or("rope.scaling.yarn_attn_factor", 1, 1e-6F, 1e6F));
-  o.yarn = yarn;
-  return o;
 }
 
 void Hyperparameters::must_equal(std::string_view a, std::int64_t a_value, std::string_view b,

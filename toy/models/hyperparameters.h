@@ -26,6 +26,8 @@ class Hyperparameters {
   /// Where they are from, for messages: a path.
   const std::string& origin() const { return origin_; }
   bool has(std::string_view name);
+  /// An integer in [min, max]. An array of equal ones, one for each layer, is that one; here and in number(), layers
+  /// that differ are an error.
   std::int64_t count(std::string_view name, std::int64_t min, std::int64_t max);
   std::int64_t count_or(std::string_view name, std::int64_t absent, std::int64_t min, std::int64_t max);
   /// A finite number in [min, max].
@@ -50,6 +52,9 @@ class Hyperparameters {
   std::string str() const;
 
  private:
+  /// The value of a key that is a number, or an array of equal ones. Errors: an empty one, unequal ones.
+  template <class T>
+  T uniform(const std::string& key) const;
   std::string key(std::string_view name) const { return architecture_ + "." + std::string(name); }
 
   const Metadata* metadata_;

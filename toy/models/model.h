@@ -42,9 +42,10 @@ class Model : public Module {
     return linear(hidden, output.weight ? output.weight : token_embd.weight);
   }
 
-  /// Mean cross-entropy of the hidden rows' next tokens, a scalar; targets [R] I32, -1 where a row does not count.
-  Tensor loss(const Tensor& hidden, const Tensor& targets) const {
-    return cross_entropy(hidden, output.weight ? output.weight : token_embd.weight, targets);
+  /// Cross-entropy of the hidden rows' next tokens, a scalar: its sum divided by `count`, or, where that is 0, by the
+  /// number of rows that count. targets [R] I32, -1 where a row does not.
+  Tensor loss(const Tensor& hidden, const Tensor& targets, std::int64_t count = 0) const {
+    return cross_entropy(hidden, output.weight ? output.weight : token_embd.weight, targets, count);
   }
 
   /// Called once when all parameters are there.

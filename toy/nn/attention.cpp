@@ -14,7 +14,12 @@ Attention::Attention(const AttentionOptions& o, int layer, const RoPE* rope)
       head_width_(o.head_width),
       layer_(layer),
       scale_(o.scale != 0 ? o.scale : 1 / std::sqrt(static_cast<float>(o.head_width))),
-      rope_(rope) {}
+      rope_(rope) {
+  if (o.heads < 1 || o.kv_heads < 1 || o.head_width < 1 || o.heads % o.kv_heads != 0) {
+    fail("attention: expected heads that are a multiple of those of keys, found {} and {} of width {}", o.heads,
+         o.kv_heads, o.head_width);
+  }
+}
 
 /// q, k, v = x Wq, x Wk, x Wv;  y = softmax(scale q K^T) V Wo
 Tensor Attention::forward(const Tensor& x, Context& ctx) const {

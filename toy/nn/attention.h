@@ -20,6 +20,7 @@ struct AttentionOptions {
 /// Ainslie et al. 2023). With a RoPE, q and k are rotated by their positions.
 class Attention final : public Module {
  public:
+  /// Errors: no heads, or a number that is no multiple of those of keys.
   Attention(const AttentionOptions& options, int layer, const RoPE* rope);
 
   /// x [T, D] -> [T, D]

@@ -31,6 +31,7 @@ Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::mo
   positions.reserve(batch_.ids.size());
   for (const Segment& s : batch_.segments) {
     if (s.begin != static_cast<std::int64_t>(positions.size())) fail("batch: segments do not follow each other");
+    if (s.count < 0 || s.past < 0) fail("batch: a segment of {} tokens behind {}", s.count, s.past);
     for (std::int64_t i = 0; i < s.count; ++i) positions.push_back(static_cast<std::int32_t>(s.past + i));
   }
   if (positions.size() != batch_.ids.size()) {
@@ -40,6 +41,8 @@ Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::mo
     fail("batch: {} caches for {} segments", batch_.caches.size(), batch_.segments.size());
   }
   for (std::size_t i = 0; i < batch_.caches.size(); ++i) {
+    if (batch_.caches[i] == nullptr) fail("batch: segment {} has no KV cache", i);
+    if (&batch_.caches[i]->device() != &device) fail("batch: the KV cache of segment {} lies on another device", i);
     const KVCache& first = *batch_.caches.front();
     if (batch_.caches[i]->dtype() != first.dtype() || batch_.caches[i]->shape() != first.shape()) {
       fail("batch: KV caches of different types or models");
@@ -82,6 +85,7 @@ const Tensor& Context::angles(const RoPE& rope) {
 KeyValues Context::LayerState::append(const Tensor& k, const Tensor& v, std::int64_t head_width) const {
   const Batch& batch = ctx_->batch();
   KeyValues kv;
+  if (head_width < 1) fail("append: expected a head width of at least 1, found {}", head_width);
   kv.d = head_width;
   kv.kv_heads = k.width() / head_width;
   kv.segments = ctx_->segments_;
@@ -141,9 +145,20 @@ std::string Context::full_name(std::string_view name) const {
   return full += name;
 }
 
+std::size_t Context::place(char axis) {
+  const auto at = static_cast<std::size_t>(static_cast<unsigned char>(axis));
+  if (at == 0 || at >= std::tuple_size_v<decltype(lengths_)>) fail("context: {} is no letter of an axis", at);
+  return at;
+}
+
+void Context::bind(Axis axis, std::int64_t length) {
+  if (length < 0) fail("context: expected a length of {} of 0 or more, found {}", str(axis), length);
+  lengths_[place(axis.first)] = length;
+}
+
 std::int64_t Context::length(Axis axis) const {
-  const std::int64_t first = lengths_[static_cast<std::size_t>(axis.first)];
-  return axis.second == 0 ? first : first * lengths_[static_cast<std::size_t>(axis.second)];
+  const std::int64_t first = lengths_[place(axis.first)];
+  return axis.second == 0 ? first : first * lengths_[place(axis.second)];
 }
 
 }  // namespace toy

@@ -36,7 +36,8 @@ using Tap = std::function<void(std::string_view name, const Tensor& value)>;
 /// One forward over one batch.
 class Context {
  public:
-  /// Errors: segments that do not cover the ids in order.
+  /// Errors: segments that do not cover the ids in order; caches that are missing, unlike, given twice or of
+  /// another device.
   Context(Device& device, Batch batch);
 
   Device& device() const { return *device_; }
@@ -64,8 +65,8 @@ class Context {
   };
   LayerState state(int layer) const { return {*this, layer}; }
 
-  /// Sets the length of an axis for this forward.
-  void bind(Axis axis, std::int64_t length) { lengths_[static_cast<std::size_t>(axis.first)] = length; }
+  /// Sets the length of an axis for this forward. Errors: an axis that is no letter, a length below 0.
+  void bind(Axis axis, std::int64_t length);
   /// Names a value, checks its axes, returns it. Errors: another shape, with the names and both shapes.
   Tensor expect(std::string_view name, Tensor value, std::initializer_list<Axis> axes);
 
@@ -115,6 +116,7 @@ class Context {
   void name_inputs();
   std::string full_name(std::string_view name) const;
   std::int64_t length(Axis axis) const;
+  static std::size_t place(char axis);
 
   Device* device_;
   Batch batch_;

@@ -10,8 +10,12 @@ std::int64_t pages_for(std::int64_t length) { return (length + page_positions - 
 
 }  // namespace
 
-KVCache::KVCache(Device& device, KVShape shape, DType dtype)
-    : device_(&device), shape_(shape), dtype_(dtype), layers_(static_cast<std::size_t>(shape.layers)) {
+KVCache::KVCache(Device& device, KVShape shape, DType dtype) : device_(&device), shape_(shape), dtype_(dtype) {
+  if (shape.layers < 0 || shape.kv_heads < 0 || shape.head_width < 0) {
+    fail("KV cache: expected numbers of 0 or more, found {} layers, {} heads of width {}", shape.layers, shape.kv_heads,
+         shape.head_width);
+  }
+  layers_.resize(static_cast<std::size_t>(shape.layers));
   if (dtype != DType::F32 && dtype != DType::F16 && dtype != DType::Q8_0) {
     refuse("KV cache: expected F32, F16 or Q8_0, found {}", name(dtype));
   }
@@ -20,7 +24,18 @@ KVCache::KVCache(Device& device, KVShape shape, DType dtype)
   }
 }
 
+std::size_t KVCache::place(int layer) const {
+  // One that was moved from has no layers.
+  if (layer < 0 || layer >= std::ssize(layers_)) fail("KV cache: layer {} of {}", layer, layers_.size());
+  return static_cast<std::size_t>(layer);
+}
+
 void KVCache::set_length(std::int64_t length) {
+  if (length < 0) fail("KV cache: expected a length of 0 or more, found {}", length);
+  for (const Layer& layer : layers_) {
+    const auto room = static_cast<std::int64_t>(layer.pages.size()) * page_positions;
+    if (length > room) fail("KV cache: a length of {} is beyond the room for {} positions", length, room);
+  }
   length_ = length;
   for (Layer& layer : layers_) {
     const auto keep = static_cast<std::size_t>(pages_for(length));
@@ -31,7 +46,7 @@ void KVCache::set_length(std::int64_t length) {
 }
 
 void KVCache::reserve(int layer, std::int64_t length) {
-  Layer& l = layers_[static_cast<std::size_t>(layer)];
+  Layer& l = layers_[place(layer)];
   const std::int64_t bytes = page_bytes(dtype_, shape_.kv_heads, shape_.head_width);
   while (static_cast<std::int64_t>(l.pages.size()) < pages_for(length)) {
     l.pages.push_back(device_->allocate(bytes, Lifetime::kept));

@@ -22,7 +22,8 @@ struct KVShape {
 /// The KV cache of one sequence: per layer, pages of 64 positions, taken when a position needs them.
 class KVCache {
  public:
-  /// dtype F16, F32 or Q8_0. Errors: Q8_0 with a head width that is not a multiple of 32.
+  /// dtype F16, F32 or Q8_0. Errors: another type, Q8_0 with a head width that is not a multiple of 32, a shape below
+  /// 0.
   KVCache(Device& device, KVShape shape, DType dtype);
 
   // A copy would share pages and write into them.
@@ -32,16 +33,17 @@ class KVCache {
   KVCache& operator=(KVCache&&) = default;
   ~KVCache() = default;
 
+  Device& device() const { return *device_; }
   DType dtype() const { return dtype_; }
   const KVShape& shape() const { return shape_; }
   /// Positions stored so far; the engine moves it after each step.
   std::int64_t length() const { return length_; }
-  /// Forgets the positions from `length` on, and gives back their pages.
+  /// Forgets the positions from `length` on, and gives back their pages. Errors: a length below 0, or beyond the room.
   void set_length(std::int64_t length);
-  /// Room for positions [0, length) of a layer.
+  /// Makes room for positions [0, length) of a layer. Errors, as for pages: there is no such layer.
   void reserve(int layer, std::int64_t length);
   /// Page addresses of a layer, in order; valid until the next reserve.
-  std::byte* const* pages(int layer) const { return layers_[static_cast<std::size_t>(layer)].addresses.data(); }
+  std::byte* const* pages(int layer) const { return layers_[place(layer)].addresses.data(); }
   /// Bytes taken now.
   std::int64_t bytes() const;
   /// Bytes of a cache that holds `length` positions.
@@ -52,6 +54,8 @@ class KVCache {
     std::vector<std::shared_ptr<Storage>> pages;
     std::vector<std::byte*> addresses;
   };
+  std::size_t place(int layer) const;
+
   Device* device_;
   KVShape shape_;
   DType dtype_;

@@ -22,6 +22,10 @@ double yarn_ramp(const RopeOptions& o, std::int64_t i) {
 }  // namespace
 
 std::vector<float> rope_frequencies(const RopeOptions& o) {
+  if (o.width < 0 || o.width % 2 != 0) fail("rope: expected an even width, found {}", o.width);
+  if (!o.divisors.empty() && std::ssize(o.divisors) != o.width / 2) {
+    fail("rope: expected {} divisors of the frequencies, found {}", o.width / 2, o.divisors.size());
+  }
   std::vector<float> f(static_cast<std::size_t>(o.width / 2));
   for (std::int64_t i = 0; i < o.width / 2; ++i) {
     const auto at = static_cast<std::size_t>(i);

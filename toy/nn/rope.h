@@ -26,7 +26,8 @@ struct RopeOptions {
   Pairing pairing = Pairing::interleaved;
 };
 
-/// Frequencies f_i = base^(-2i/R), i < R/2, stretched as the options say.
+/// Frequencies f_i = base^(-2i/R), i < R/2, stretched as the options say. Errors: an odd width, another number of
+/// divisors.
 std::vector<float> rope_frequencies(const RopeOptions& options);
 /// Factor of cos and sin: 1, or YaRN's attention factor (0.1 ln s + 1 for factor s, where there is a ramp).
 float rope_scale(const RopeOptions& options);

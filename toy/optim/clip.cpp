@@ -20,6 +20,7 @@ double global_norm(std::span<const Tensor> gradients) {
 }
 
 double clip_global_norm(std::span<const Tensor> gradients, double most) {
+  if (!(most >= 0)) fail("clip_global_norm: expected a largest norm of 0 or more, found {}", most);
   const double norm = global_norm(gradients), factor = std::isfinite(norm) ? std::min(1.0, most / (norm + 1e-6)) : 1;
   std::set<const std::byte*> done;  // two parameters may share one gradient
   for (const Tensor& g : gradients) {

@@ -1,5 +1,6 @@
 #include "toy/optim/optimizer.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "toy/tensor/device.h"
@@ -7,12 +8,18 @@
 namespace toy {
 
 MomentOptimizer::MomentOptimizer(std::vector<Parameter> parameters, double rate, std::vector<std::string> moments)
-    : parameters_(std::move(parameters)), rate_(rate), suffixes_(std::move(moments)) {
+    : parameters_(std::move(parameters)), suffixes_(std::move(moments)) {
+  set_learning_rate(rate);
   for (const Parameter& p : parameters_) {
+    if (!p.value) fail("optimizer: {} is an empty Tensor", p.name);
+    if ((p.value.dtype() != DType::F32 && p.value.dtype() != DType::F64) || p.value.storage().layout != Layout::rows) {
+      fail("optimizer: {}: expected F32 or F64 in rows, found {} {}{}", p.name, name(p.value.dtype()),
+           p.value.shape().str(), p.value.storage().layout == Layout::rows ? "" : " in panels");
+    }
     std::vector<Tensor> own;
     for (std::size_t i = 0; i < suffixes_.size(); ++i) {
       own.emplace_back(p.value.device().allocate(p.value.bytes(), Lifetime::kept), p.value.shape(), p.value.dtype());
-      if (p.value.bytes() > 0) std::memset(own.back().raw(), 0, static_cast<std::size_t>(p.value.bytes()));
+      if (own.back().raw() != nullptr) std::memset(own.back().raw(), 0, static_cast<std::size_t>(p.value.bytes()));
     }
     moments_.push_back(std::move(own));
   }
@@ -33,6 +40,16 @@ void MomentOptimizer::step(std::span<const Tensor> gradients) {
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (gradients[i]) update(parameters_[i], gradients[i], moments_[i], steps_);
   }
+}
+
+void MomentOptimizer::set_learning_rate(double rate) {
+  if (!std::isfinite(rate)) fail("optimizer: expected a learning rate, found {}", rate);
+  rate_ = rate;
+}
+
+void MomentOptimizer::resume(std::int64_t steps) {
+  if (steps < 0) fail("optimizer: expected 0 steps or more, found {}", steps);
+  steps_ = steps;
 }
 
 std::vector<Parameter> MomentOptimizer::state() const {

@@ -18,20 +18,27 @@ class Schedule : public Optimizer {
   /// Of the next step.
   double learning_rate() const final { return rate_at(steps()); }
   /// The rate that the schedule reaches after its warmup.
-  void set_learning_rate(double rate) final { peak_ = rate; }
+  void set_learning_rate(double rate) final {
+    inner_->set_learning_rate(rate);  // which refuses what is no rate
+    peak_ = rate;
+  }
   std::span<const Parameter> parameters() const final { return inner_->parameters(); }
   std::vector<Parameter> state() const final { return inner_->state(); }
   void resume(std::int64_t steps) final { inner_->resume(steps); }
 
  protected:
-  explicit Schedule(std::unique_ptr<Optimizer> inner) : inner_(std::move(inner)), peak_(inner_->learning_rate()) {}
+  /// Errors: no optimizer.
+  explicit Schedule(std::unique_ptr<Optimizer> inner) : inner_(std::move(inner)) {
+    if (inner_ == nullptr) fail("schedule: there is no optimizer in it");
+    peak_ = inner_->learning_rate();
+  }
   /// The rate of the step that follows `step` steps.
   virtual double rate_at(std::int64_t step) const = 0;
   double peak() const { return peak_; }
 
  private:
   std::unique_ptr<Optimizer> inner_;
-  double peak_;
+  double peak_ = 0;
 };
 
 /// rate (s + 1) / (W + 1) for step s < W, then rate.

@@ -44,9 +44,10 @@ class Device {
   Device& operator=(const Device&) = delete;
 
   virtual std::string_view name() const = 0;
-  /// Memory of one tensor, released when the last tensor over it is gone.
+  /// Memory of one tensor, released when the last tensor over it is gone. Errors: bytes below 0.
   virtual std::shared_ptr<Storage> allocate(std::int64_t bytes, Lifetime lifetime = Lifetime::step) = 0;
   /// The weight in the layout this device multiplies by. The original elements are no longer needed.
+  /// Errors: a weight of another device.
   virtual Tensor prepare(const Tensor& weight) = 0;
   /// Between the two, memory of activations is reused; end_step gives back what the step did not use.
   virtual void begin_step() {}

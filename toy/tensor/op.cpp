@@ -6,8 +6,12 @@ namespace toy {
 
 void shape_error(const Op& op, std::string_view rule, std::span<const Tensor* const> inputs) {
   std::string shapes;
-  for (const Tensor* t : inputs) {
-    if (!*t) continue;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor* t = inputs[i];
+    if (!*t) {
+      fail("{}: input {} of {} is an empty Tensor, as the gradient of what was not reached is", op.name, i + 1,
+           inputs.size());
+    }
     shapes += fmt::format("{}{} {}", shapes.empty() ? "" : ", ", name(t->dtype()), t->shape().str());
   }
   fail("{}: {} (found {})", op.name, rule, shapes);

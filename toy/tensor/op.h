@@ -12,12 +12,14 @@
 
 namespace toy {
 
-/// Throws "op: rule (shapes)": every shape rule of an op ends here when it is broken.
+/// Throws "op: rule (shapes)", or that an input is empty: every shape rule of an op ends here when it is broken.
 [[noreturn]] void shape_error(const Op& op, std::string_view rule, std::span<const Tensor* const> inputs);
-/// Throws unless `condition` holds.
+/// Throws unless `condition` holds and no input is empty.
 inline void shape_rule(const Op& op, bool condition, std::string_view rule,
                        std::initializer_list<const Tensor*> inputs) {
-  if (!condition) shape_error(op, rule, {inputs.begin(), inputs.size()});
+  bool good = condition;
+  for (const Tensor* t : inputs) good = good && *t;
+  if (!good) shape_error(op, rule, {inputs.begin(), inputs.size()});
 }
 /// Throws when an input wants a gradient that the op does not have, or inputs lie on different devices.
 void check_inputs(const Op& op, std::span<const Tensor* const> inputs);

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "toy/tensor/error.h"
 
@@ -16,7 +17,14 @@ Shape::Shape(std::span<const std::int64_t> axes) {
   if (std::ranges::any_of(axes, [](auto a) { return a < 0; })) fail("shape: negative axis in {}", axes);
   std::ranges::copy(axes, axes_.begin());
   rank_ = static_cast<int>(axes.size());
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 16;  // so that bytes can be counted too
+  std::int64_t n = 1;
+  for (const std::int64_t a : axes) {
+    if (__builtin_mul_overflow(n, a, &n) || n > most) fail("shape: {} has too many elements", str());
+  }
 }
+
+void Shape::no_axis(int axis) const { fail("shape: {} has no axis {}", str(), axis); }
 
 std::int64_t Shape::elements() const { return rows() * width(); }
 

@@ -15,12 +15,17 @@ class Shape {
   static constexpr int max_rank = 4;
 
   Shape() = default;
+  /// Errors: more than four axes, a negative one, more elements than can be counted in bytes.
   Shape(std::initializer_list<std::int64_t> axes);
   explicit Shape(std::span<const std::int64_t> axes);
 
   int rank() const { return rank_; }
-  /// Length of an axis; negative counts from the last.
-  std::int64_t operator[](int axis) const { return axes_[static_cast<std::size_t>(axis < 0 ? axis + rank_ : axis)]; }
+  /// Length of an axis; negative counts from the last. Errors: there is no such axis.
+  std::int64_t operator[](int axis) const {
+    const int at = axis < 0 ? axis + rank_ : axis;
+    if (at < 0 || at >= rank_) no_axis(axis);
+    return axes_[static_cast<std::size_t>(at)];
+  }
   /// Product of all axes; 1 for a scalar.
   std::int64_t elements() const;
   /// Length of the last axis; 1 for a scalar.
@@ -33,6 +38,8 @@ class Shape {
   friend bool operator==(const Shape&, const Shape&) = default;
 
  private:
+  [[noreturn]] void no_axis(int axis) const;
+
   std::array<std::int64_t, max_rank> axes_{};
   int rank_ = 0;
 };

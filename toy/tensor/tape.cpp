@@ -24,14 +24,6 @@ Tensor copy_of(const Tensor& x) {
   return y;
 }
 
-/// sum += x, element by element.
-void add_to(const Tensor& sum, const Tensor& x) {
-  with_number(sum.dtype(), [&]<class Number>(Number) {
-    run<AddArgsOf<Number>>({sum.data<Number>(), x.data<Number>(), sum.data<Number>(), x.shape().elements()}, {&sum, &x},
-                           {&sum, 1}, {}, 0);
-  });
-}
-
 }  // namespace
 
 Tape::Tape(Device& device, Options options) : device_(&device), options_(options) {
@@ -80,7 +72,7 @@ void Tape::accumulate(const Place& place, Tensor gradient) {
   if (!sum) sum = Tensor::zeros(*device_, {place.whole}, gradient.dtype());
   if (!sum.alone() && n == place.whole && gradient.alone()) std::swap(sum, gradient);
   if (!sum.alone()) sum = copy_of(sum);
-  add_to(sum.slice(place.begin, n), gradient);
+  add_in_place(sum.slice(place.begin, n), gradient);
 }
 
 void Tape::walk_back(std::size_t first) {
@@ -108,12 +100,18 @@ void Tape::walk_back(std::size_t first) {
 }
 
 void Tape::backward(const Tensor& y) {
+  if (!y) fail("backward: expected a scalar, found an empty Tensor");
   if (y.shape().elements() != 1) fail("backward: expected a scalar, found {}", y.shape().str());
   backward(y, filled_with_one(y));
 }
 
 void Tape::backward(const Tensor& y, Tensor dy) {
+  if (!y || !dy) fail("backward: {} is an empty Tensor", y ? "the gradient" : "the value");
   if (!y.requires_grad()) fail("backward: no leaf that requires a gradient leads to this value");
+  if (&y.device() != device_ || &dy.device() != device_) {
+    fail("backward: this tape records {}, the value lies on {}, its gradient on {}{}", device_->name(),
+         y.device().name(), dy.device().name(), y.device().name() == device_->name() ? ", another device" : "");
+  }
   if (dy.shape() != y.shape() || dy.dtype() != y.dtype()) {
     fail("backward: a gradient {} {} for {} {}", name(dy.dtype()), dy.shape().str(), name(y.dtype()), y.shape().str());
   }
@@ -125,6 +123,8 @@ void Tape::backward(const Tensor& y, Tensor dy) {
 }
 
 Tensor Tape::gradient(const Tensor& leaf) const {
+  if (!leaf) fail("tape: the gradient of an empty Tensor was asked for");
+  if (&leaf.device() != device_) fail("tape: the gradient of a leaf on another device was asked for");
   const auto found = gradients_.find(leaf.storage().id);
   if (found == gradients_.end()) return {};
   const std::int64_t size = bytes_of(leaf.dtype(), 1);

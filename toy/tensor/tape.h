@@ -42,10 +42,12 @@ class Tape {
   Tape& operator=(const Tape&) = delete;
 
   /// Walks back from y, with dy of its shape (by default 1, for a scalar), and forgets what was recorded.
-  /// Errors: a y that does not depend on a leaf, or that is no scalar without dy.
+  /// Errors: a y that does not depend on a leaf, or that is no scalar without dy; an empty y or dy, or one of another
+  /// device or shape.
   void backward(const Tensor& y);
   void backward(const Tensor& y, Tensor dy);
-  /// The gradient of a leaf, in its shape; empty if none reached it.
+  /// The gradient of a leaf, in its shape; an empty Tensor if none reached it. Errors: a leaf that is empty or of
+  /// another device.
   Tensor gradient(const Tensor& leaf) const;
   /// What has been summed for a leaf so far, to be added to in place; empty where nothing has, or others hold it too.
   Tensor sum_of(const Tensor& leaf) const;

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "toy/tensor/device/forms.h"
+
 namespace toy {
 
 /// Threads that share the work of a kernel call: the caller (member 0) and `threads() - 1` workers.
@@ -29,6 +31,10 @@ class Team {
   /// Starts or ends workers until there are `threads` members. Errors: fewer than 1 or more than most_threads; the
   /// system starts no thread or has no memory for it (the team is then what it was).
   void set_threads(int threads);
+
+  /// Of the micro-kernels that run on this team.
+  const Forms& forms() const { return forms_; }
+  void set_forms(const Forms& forms) { forms_ = forms; }
 
   /// Calls body(context, member) on the calling thread as member 0 and, for as long as the call lasts, on those workers
   /// below `members` that come, possibly more than once. Returns when all have returned. `body` must not throw.
@@ -57,6 +63,7 @@ class Team {
  private:
   struct Workers;
   int threads_ = 1;
+  Forms forms_;
   std::unique_ptr<Workers> workers_;
 };
 

@@ -6,7 +6,31 @@
 
 namespace toy {
 
+Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, DType dtype, std::int64_t offset)
+    : storage_(std::move(storage)), shape_(shape), dtype_(dtype), offset_(offset) {
+  if (storage_ == nullptr) fail("tensor: {} {} has no storage", name(dtype), shape.str());
+  const bool inside = storage_->layout == Layout::panels || (offset >= 0 && bytes() <= storage_->bytes - offset);
+  if (!inside) {
+    fail("tensor: {} {} from byte {} on does not fit into storage of {} bytes", name(dtype), shape.str(), offset,
+         storage_->bytes);
+  }
+}
+
+void Tensor::empty_error() { fail("tensor: an empty Tensor has no device and no elements"); }
+
+void Tensor::type_error(std::size_t width) const {
+  fail("tensor: {} {} is read as another type, of {} bytes", name(dtype_), shape_.str(), width);
+}
+
+void Tensor::values_error() const {
+  fail("tensor: {} {} has no values to read: it is {}", name(dtype_), shape_.str(),
+       storage_->layout == Layout::panels ? "a prepared weight" : "part of a trace");
+}
+
 Tensor Tensor::empty(Device& device, Shape shape, DType dtype) {
+  if (shape.width() % info(dtype).block_elements != 0) {
+    fail("tensor: {} {} needs rows that are a multiple of {}", name(dtype), shape.str(), info(dtype).block_elements);
+  }
   return {device.allocate(bytes_of(dtype, shape.elements())), shape, dtype};
 }
 
@@ -58,10 +82,14 @@ Tensor Tensor::over(Device& device, Shape shape, DType dtype, std::span<const st
 }
 
 Tensor Tensor::slice(std::int64_t begin, std::int64_t count) const {
-  if (shape_.rank() == 0 || begin < 0 || count < 0 || begin + count > shape_[0]) {
-    fail("slice: rows {}..{} of {}", begin, begin + count, shape_.str());
+  if (shape_.rank() == 0 || begin < 0 || count < 0 || count > shape_[0] - begin) {
+    fail("slice: {} rows from row {} on of {}", count, begin, shape_.str());
   }
-  if (storage_->layout != Layout::rows) fail("slice: a prepared weight has no rows to share");
+  if (shape_.rank() == 1 && (begin % info(dtype_).block_elements != 0 || count % info(dtype_).block_elements != 0)) {
+    fail("slice: elements {} to {} of {} {} are no whole blocks of {}", begin, begin + count, name(dtype_),
+         shape_.str(), info(dtype_).block_elements);
+  }
+  if (storage().layout != Layout::rows) fail("slice: a prepared weight has no rows to share");
   std::array<std::int64_t, Shape::max_rank> axes{};
   for (int i = 0; i < shape_.rank(); ++i) axes[static_cast<std::size_t>(i)] = shape_[i];
   axes[0] = count;
@@ -74,6 +102,11 @@ Tensor Tensor::slice(std::int64_t begin, std::int64_t count) const {
 
 Tensor Tensor::reshape(Shape shape) const {
   if (shape.elements() != shape_.elements()) fail("reshape: {} to {}", shape_.str(), shape.str());
+  if (storage().layout != Layout::rows) fail("reshape: a prepared weight keeps its shape, {}", shape_.str());
+  if (shape.width() % info(dtype_).block_elements != 0) {
+    fail("reshape: {} {} to {}, whose rows are no multiple of {}", name(dtype_), shape_.str(), shape.str(),
+         info(dtype_).block_elements);
+  }
   Tensor t = *this;
   t.shape_ = shape;
   return t;

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "toy/tensor/dtype.h"
@@ -32,14 +33,29 @@ struct Storage {
   std::int64_t id = 0;  // of a value in a trace or on a tape; 0: none yet
 };
 
-/// Row-major array of any DType. Copies share the elements.
+/// Whether elements of this type are read as T in memory; bytes are read of any.
+template <class T>
+constexpr bool holds(DType t) {
+  using Number = std::remove_cv_t<T>;
+  if constexpr (std::is_same_v<Number, float>) return t == DType::F32;
+  if constexpr (std::is_same_v<Number, double>) return t == DType::F64;
+  if constexpr (std::is_same_v<Number, std::int8_t>) return t == DType::I8;
+  if constexpr (std::is_same_v<Number, std::int16_t>) return t == DType::I16;
+  if constexpr (std::is_same_v<Number, std::int32_t>) return t == DType::I32;
+  if constexpr (std::is_same_v<Number, std::int64_t>) return t == DType::I64;
+  if constexpr (std::is_same_v<Number, std::uint16_t>) return t == DType::F16 || t == DType::BF16;
+  return std::is_same_v<Number, std::byte>;
+}
+
+/// Row-major array of any DType. Copies share the elements. One that is empty, as `Tensor()`, has no elements: what
+/// asks for its device or elements throws Error.
 class Tensor {
  public:
   Tensor() = default;
-  Tensor(std::shared_ptr<Storage> storage, Shape shape, DType dtype, std::int64_t offset = 0)
-      : storage_(std::move(storage)), shape_(shape), dtype_(dtype), offset_(offset) {}
+  /// Errors: no storage; elements that lie beyond it.
+  Tensor(std::shared_ptr<Storage> storage, Shape shape, DType dtype, std::int64_t offset = 0);
 
-  /// Uninitialized elements in the memory of `device`.
+  /// Uninitialized elements in the memory of `device`. Errors: a last axis that is no multiple of the type's block.
   static Tensor empty(Device& device, Shape shape, DType dtype = DType::F32);
   /// Copies `values` (as many as the shape has elements) to the device.
   static Tensor zeros(Device& device, Shape shape, DType dtype = DType::F32);
@@ -54,8 +70,11 @@ class Tensor {
   explicit operator bool() const { return storage_ != nullptr; }
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
-  Device& device() const { return *storage_->device; }
-  Storage& storage() const { return *storage_; }
+  Device& device() const { return *storage().device; }
+  Storage& storage() const {
+    if (storage_ == nullptr) empty_error();
+    return *storage_;
+  }
   std::int64_t rows() const { return shape_.rows(); }
   std::int64_t width() const { return shape_.width(); }
   /// Bytes from the start of the storage to the first element.
@@ -63,15 +82,25 @@ class Tensor {
   std::int64_t bytes() const { return bytes_of(dtype_, shape_.elements()); }
 
   /// Address of the first element; null in a trace.
-  std::byte* raw() const { return storage_->data == nullptr ? nullptr : storage_->data + offset_; }
-  /// Elements of an F32 or I32 tensor on the CPU.
+  std::byte* raw() const {
+    const Storage& s = storage();
+    return s.data == nullptr ? nullptr : s.data + offset_;
+  }
+  /// Address of the first element as T; null in a trace. Errors: elements of another type.
   template <class T>
   T* data() const {
+    if (!holds<T>(dtype_)) type_error(sizeof(T));
     return reinterpret_cast<T*>(raw());
   }
+  /// Elements of a tensor on the CPU. Errors: elements of another type; a trace, or a prepared weight, which has none
+  /// in this order.
   template <class T>
   std::span<T> values() const {
-    return {data<T>(), static_cast<std::size_t>(shape_.elements())};
+    T* first = data<T>();
+    if (storage_->layout != Layout::rows || (first == nullptr && shape_.elements() > 0)) values_error();
+    const auto n =
+        static_cast<std::size_t>(std::is_same_v<std::remove_cv_t<T>, std::byte> ? bytes() : shape_.elements());
+    return {first, n};
   }
 
   /// Rows [begin, begin + count) of a matrix (elements of a vector), sharing the elements.
@@ -87,6 +116,10 @@ class Tensor {
   void set_requires_grad(bool wanted) { requires_grad_ = wanted; }
 
  private:
+  [[noreturn]] static void empty_error();
+  [[noreturn]] void type_error(std::size_t width) const;
+  [[noreturn]] void values_error() const;
+
   std::shared_ptr<Storage> storage_;
   Shape shape_;
   DType dtype_ = DType::F32;

@@ -32,7 +32,7 @@ std::string spell(std::uint8_t byte) {
 /// As pieces.intern. Tokens are numbered in the order in which training merged them, so the piece is mostly `last` or
 /// the next: looking there first saves a search in a table larger than the caches.
 std::int32_t intern_near(std::int32_t last, std::string_view text, PieceTable& pieces) {
-  if (pieces.duplicates() == 0) {
+  if (pieces.unique()) {
     if (pieces[last] == text) return last;
     if (last + 1 < pieces.size() && pieces[last + 1] == text) return last + 1;
   }
@@ -42,7 +42,7 @@ std::int32_t intern_near(std::int32_t last, std::string_view text, PieceTable& p
 MergeTable read_merges(const StringTable& entries, PieceTable& pieces, std::vector<std::string>& notes) {
   std::vector<Merge> merges;
   merges.reserve(entries.size());
-  std::size_t malformed = 0;
+  std::size_t malformed = 0, special = 0;
   const std::int32_t known = pieces.size();
   std::string merged;
   std::int32_t last = 0;
@@ -57,6 +57,10 @@ MergeTable read_merges(const StringTable& entries, PieceTable& pieces, std::vect
     const std::string_view left = entry.substr(0, space), right = entry.substr(space + 1);
     merged.assign(left).append(right);
     last = intern_near(last, merged, pieces);
+    if (pieces.is_token(last) && !pieces.is_plain_token(last)) {
+      ++special;
+      continue;
+    }
     merges.push_back({pieces.intern(left), pieces.intern(right), last});
   }
 
@@ -66,6 +70,8 @@ MergeTable read_merges(const StringTable& entries, PieceTable& pieces, std::vect
   MergeTable table(std::move(merges));
   note(malformed, "entry is not two pieces with a space between: ignored",
        "entries are not two pieces with a space between: ignored");
+  note(special, "entry makes a special token, which no text becomes: ignored",
+       "entries make special tokens, which no text becomes: ignored");
   note(table.repeated(), "entry repeats an earlier pair: ignored", "entries repeat an earlier pair: ignored");
   note(static_cast<std::size_t>(pieces.size() - known), "piece named is no token", "pieces named are not tokens");
   if (entries.empty()) notes.push_back("tokenizer.ggml.merges is missing or empty: text becomes single bytes");
@@ -83,7 +89,7 @@ BpeEncoder::BpeEncoder(const Vocabulary& vocabulary, const std::shared_ptr<Piece
   for (int byte = 0; byte < 256; ++byte) {
     byte_pieces_[byte] = pieces->intern(spell(static_cast<std::uint8_t>(byte)));
     const bool occurs_in_utf8 = byte < 0xC0 || (byte > 0xC1 && byte < 0xF5);
-    missing += occurs_in_utf8 && !pieces->is_token(byte_pieces_[byte]);
+    missing += occurs_in_utf8 && !pieces->is_plain_token(byte_pieces_[byte]);
   }
   if (missing > 0) {
     notes.push_back(
@@ -110,7 +116,7 @@ void BpeEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& i
   if (pre_tokenizer_.ignore_merges()) {
     std::string spelled;
     for (char byte : word) append_utf8(spelled, byte_to_unicode(static_cast<std::uint8_t>(byte)));
-    if (const auto token = pieces_->find_token(spelled)) return ids.push_back(*token);
+    if (const auto token = pieces_->find_plain(spelled)) return ids.push_back(*token);
   }
 
   const auto count = static_cast<std::int32_t>(word.size());
@@ -150,11 +156,11 @@ void BpeEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& i
 }
 
 void BpeEncoder::append_piece(std::int32_t piece, std::vector<std::int32_t>& ids) const {
-  if (pieces_->is_token(piece)) return ids.push_back(piece);
+  if (pieces_->is_plain_token(piece)) return ids.push_back(piece);
   std::string_view text = (*pieces_)[piece];
   while (!text.empty()) {
     const std::size_t length = utf8_head(text).length;
-    if (const auto token = pieces_->find_token(text.substr(0, length))) ids.push_back(*token);
+    if (const auto token = pieces_->find_plain(text.substr(0, length))) ids.push_back(*token);
     text.remove_prefix(length);
   }
 }

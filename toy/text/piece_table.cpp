@@ -1,12 +1,15 @@
 #include "toy/text/piece_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <functional>
 
 namespace toy {
 
-PieceTable::PieceTable(StringTable tokens) : texts_(std::move(tokens)) {
+PieceTable::PieceTable(StringTable tokens, const std::vector<TokenType>& types)
+    : texts_(std::move(tokens)), plain_(texts_.size(), true) {
   tokens_ = static_cast<std::int32_t>(texts_.size());
+  for (std::size_t id = 0; id < std::min(types.size(), plain_.size()); ++id) plain_[id] = is_plain(types[id]);
   rehash(std::bit_ceil(2 * texts_.size() + 16));
   std::vector<std::uint32_t> hashes(texts_.size());
   for (std::size_t id = 0; id < hashes.size(); ++id) hashes[id] = hash(texts_[id]);
@@ -14,7 +17,13 @@ PieceTable::PieceTable(StringTable tokens) : texts_(std::move(tokens)) {
   for (std::size_t id = 0; id < hashes.size(); ++id) {
     // The slots lie all over a table larger than the caches: fetch them early.
     if (id + ahead < hashes.size()) __builtin_prefetch(&slots_[hashes[id + ahead] & (slots_.size() - 1)]);
-    duplicates_ += !index(static_cast<std::int32_t>(id), hashes[id]);
+    if (plain_[id]) duplicates_ += !index(static_cast<std::int32_t>(id), hashes[id]);
+  }
+  unique_ = duplicates_ == 0;
+  for (std::size_t id = 0; id < hashes.size(); ++id) {
+    if (plain_[id] || index(static_cast<std::int32_t>(id), hashes[id])) continue;
+    unique_ = false;
+    duplicates_ += !is_plain_token(*find(texts_[id]));
   }
 }
 

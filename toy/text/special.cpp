@@ -22,17 +22,30 @@ SpecialTokens::SpecialTokens(const PieceTable& pieces, const std::vector<TokenTy
     const TokenType type = types[id];
     if (type != TokenType::control && type != TokenType::unknown && type != TokenType::user_defined) continue;
     const std::string_view text = pieces[id];
-    if (pieces.find(text) != id) continue;
+    const bool user_defined = type == TokenType::user_defined;
+    if (user_defined && pieces.find(text) != id) continue;
     too_long += text.size() > longest_special;
     if (text.size() > longest_special) continue;
-    entries_.push_back({std::string(text), id, type == TokenType::user_defined});
+    entries_.push_back({std::string(text), user_defined ? -1 : id, user_defined ? id : -1});
   }
   if (too_long > 0) {
     notes.push_back(fmt::format("{} special {} longer than {} bytes and {} not looked for in texts", too_long,
                                 plural(too_long, "token is", "tokens are"), longest_special,
                                 plural(too_long, "is", "are")));
   }
-  std::ranges::sort(entries_, {}, &Entry::text);
+  std::ranges::stable_sort(entries_, {}, &Entry::text);
+  // Tokens of one spelling become one entry.
+  std::size_t kept = 0;
+  for (Entry& entry : entries_) {
+    if (kept > 0 && entries_[kept - 1].text == entry.text) {
+      Entry& first = entries_[kept - 1];
+      if (first.special < 0) first.special = entry.special;
+      if (first.user_defined < 0) first.user_defined = entry.user_defined;
+    } else if (&entries_[kept++] != &entry) {
+      entries_[kept - 1] = std::move(entry);
+    }
+  }
+  entries_.resize(kept);
   for (const Entry& entry : entries_) ++first_byte_[static_cast<std::uint8_t>(entry.text[0]) + 1];
   for (int byte = 0; byte < 256; ++byte) first_byte_[byte + 1] += first_byte_[byte];
 }
@@ -46,7 +59,7 @@ void SpecialTokens::visit_matches(std::string_view text, bool parse_special, Vis
   // The entries of [low, high) share their first `depth` bytes with the text.
   for (std::size_t depth = 1; low != high; ++depth) {
     if (low->text.size() == depth) {
-      if (parse_special || low->user_defined) visit(*low);
+      if (low->token(parse_special) >= 0) visit(*low);
       ++low;
     }
     if (depth == text.size()) return;
@@ -77,7 +90,7 @@ void SpecialTokens::cut(const Fragment& fragment, std::size_t length, bool parse
   for (std::size_t at = 0; at + length <= text.size();) {
     std::int32_t token = -1;
     visit_matches(text.substr(at, length), parse_special, [&](const Entry& entry) {
-      if (entry.text.size() == length) token = entry.id;
+      if (entry.text.size() == length) token = entry.token(parse_special);
     });
     if (token < 0) {
       ++at;

@@ -19,7 +19,7 @@ struct Fragment {
 };
 
 /// Finds the spellings of control, unknown and user-defined tokens. Longer ones come first wherever they stand, and
-/// the leftmost among those of one length.
+/// the leftmost among those of one length. A control token wins over any other of the same spelling.
 class SpecialTokens {
  public:
   SpecialTokens() = default;
@@ -31,8 +31,9 @@ class SpecialTokens {
  private:
   struct Entry {
     std::string text;
-    std::int32_t id;
-    bool user_defined;
+    std::int32_t special;       // the first control or unknown token of this spelling; -1: none
+    std::int32_t user_defined;  // or user-defined token, unless plain text becomes another one
+    std::int32_t token(bool parse_special) const { return parse_special && special >= 0 ? special : user_defined; }
   };
 
   template <class Visit>

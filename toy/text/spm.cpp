@@ -91,7 +91,11 @@ SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Piece
       scores_(vocabulary.scores),
       add_space_prefix_(vocabulary.add_space_prefix.value_or(true)) {
   scores_.resize(static_cast<std::size_t>(pieces_->tokens()));
+  unused_.resize(static_cast<std::size_t>(pieces_->tokens()));
   for (std::int32_t id = 0; id < pieces_->tokens(); ++id) {
+    if (!pieces_->is_plain_token(id)) continue;
+    const auto at = static_cast<std::size_t>(id);
+    unused_[at] = at < vocabulary.types.size() && vocabulary.types[at] == TokenType::unused;
     const std::string_view token = (*pieces_)[id];
     longest_token_ = std::max(longest_token_, token.size());
     for (std::size_t at = 1; at < token.size(); ++at) joins_[boundary(token, at)] = true;
@@ -101,7 +105,7 @@ SpmEncoder::SpmEncoder(const Vocabulary& vocabulary, std::shared_ptr<const Piece
   for (int byte = 0; byte < 256; ++byte) {
     const char raw = static_cast<char>(byte);
     auto token = pieces_->find(fmt::format("<0x{:02X}>", byte));
-    if (!token) token = pieces_->find({&raw, 1});
+    if (!token) token = pieces_->find_plain({&raw, 1});
     if (!token) token = vocabulary.unk;
     missing += !token.has_value();
     byte_tokens_[byte] = token.value_or(-1);
@@ -146,12 +150,15 @@ std::size_t SpmEncoder::word_length(std::string_view text) const {
 void SpmEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& ids) const {
   std::vector<Symbol> symbols = characters(word);
   std::priority_queue<Candidate> candidates;
+  Splits splits;
   const auto consider = [&](std::int32_t left, std::int32_t right) {
     if (left < 0 || right < 0) return;
     const std::int32_t length = symbols[left].length + symbols[right].length;
     if (static_cast<std::size_t>(length) > longest_token_) return;
-    const auto token = pieces_->find(word.substr(symbols[left].begin, length));
-    if (token) candidates.push({scores_[*token], left, right, length});
+    const auto token = pieces_->find_plain(word.substr(symbols[left].begin, length));
+    if (!token) return;
+    candidates.push({scores_[*token], left, right, length});
+    if (unused_[*token]) splits.try_emplace(*token, symbols[left].length);
   };
   for (std::int32_t i = 0; i + 1 < static_cast<std::int32_t>(symbols.size()); ++i) consider(i, i + 1);
 
@@ -170,16 +177,31 @@ void SpmEncoder::encode_word(std::string_view word, std::vector<std::int32_t>& i
     consider(best.left, left.next);
   }
   for (std::int32_t i = 0; i >= 0; i = symbols[i].next) {
-    append_text(word.substr(symbols[i].begin, symbols[i].length), ids);
+    append_text(word.substr(symbols[i].begin, symbols[i].length), splits, ids);
   }
 }
 
-void SpmEncoder::append_text(std::string_view text, std::vector<std::int32_t>& ids) const {
-  if (const auto token = pieces_->find(text)) return ids.push_back(*token);
-  if (text == visible_space) text = " ";
-  for (char c : text) {
-    const std::int32_t token = byte_tokens_[static_cast<std::uint8_t>(c)];
-    if (token >= 0) ids.push_back(token);
+void SpmEncoder::append_text(std::string_view text, const Splits& splits, std::vector<std::int32_t>& ids) const {
+  std::vector<std::string_view> parts{text};  // the leftmost last
+  while (!parts.empty()) {
+    text = parts.back();
+    parts.pop_back();
+    if (const auto token = pieces_->find_plain(text)) {
+      if (!unused_[*token]) {
+        ids.push_back(*token);
+        continue;
+      }
+      if (const auto split = splits.find(*token); split != splits.end()) {
+        parts.push_back(text.substr(split->second));
+        parts.push_back(text.substr(0, split->second));
+        continue;
+      }
+    }
+    if (text == visible_space) text = " ";
+    for (char c : text) {
+      const std::int32_t token = byte_tokens_[static_cast<std::uint8_t>(c)];
+      if (token >= 0) ids.push_back(token);
+    }
   }
 }
 

@@ -73,41 +73,45 @@ Tokenizer Tokenizer::from_metadata(const Metadata& metadata) { return Tokenizer(
 
 Tokenizer::Tokenizer(Vocabulary vocabulary) : vocabulary_(std::move(vocabulary)) {
   repair(vocabulary_);
-  make_encoder();
-  choose_special_ids();
-  find_generation_ends();
-  for (TokenType type : vocabulary_.types) ++counts_[static_cast<std::size_t>(type)];
-  special_ = SpecialTokens(*pieces_, vocabulary_.types, vocabulary_.notes);
-}
-
-void Tokenizer::make_encoder() {
   std::vector<std::string>& notes = vocabulary_.notes;
-  auto pieces = std::make_shared<PieceTable>(std::exchange(vocabulary_.tokens, {}));
+  const auto pieces = std::make_shared<PieceTable>(std::exchange(vocabulary_.tokens, {}), vocabulary_.types);
+  pieces_ = pieces;
   if (pieces->duplicates() > 0) {
     notes.push_back(fmt::format("tokenizer.ggml.tokens: {} {} the spelling of an earlier one and {} never produced",
                                 pieces->duplicates(), plural(pieces->duplicates(), "token repeats", "tokens repeat"),
                                 plural(pieces->duplicates(), "is", "are")));
   }
+  std::optional<PreTokenizer> pre_tokenizer;
   if (vocabulary_.model == "llama") {
     drops_first_space_ = vocabulary_.add_space_prefix.value_or(true);
     adds_bos_ = true;
-    encoder_ = std::make_shared<SpmEncoder>(vocabulary_, pieces, notes);
   } else {
-    pre_ = vocabulary_.pre.value_or("default");
-    if (!vocabulary_.pre) notes.push_back("tokenizer.ggml.pre is missing: using the pre-tokenizer \"default\"");
-    if (!PreTokenizer::known(pre_)) {
-      notes.push_back(
-          fmt::format("tokenizer.ggml.pre: no pre-tokenizer {}: using \"default\", texts may be split differently",
-                      in_quotes(pre_)));
-      pre_ = "default";
-    }
-    PreTokenizer pre_tokenizer(pre_);
-    adds_bos_ = pre_tokenizer.add_bos();
-    encoder_ = std::make_shared<BpeEncoder>(vocabulary_, pieces, std::move(pre_tokenizer), notes);
+    pre_tokenizer.emplace(choose_pre());
+    adds_bos_ = pre_tokenizer->add_bos();
+  }
+  choose_special_ids();
+  find_generation_ends(*pieces);
+  for (TokenType type : vocabulary_.types) ++counts_[static_cast<std::size_t>(type)];
+  special_ = SpecialTokens(*pieces, vocabulary_.types, notes);
+  if (pre_tokenizer) {
+    encoder_ = std::make_shared<BpeEncoder>(vocabulary_, pieces, std::move(*pre_tokenizer), notes);
+  } else {
+    encoder_ = std::make_shared<SpmEncoder>(vocabulary_, pieces, notes);
   }
   vocabulary_.merges = {};
   vocabulary_.scores = {};
-  pieces_ = std::move(pieces);
+}
+
+const std::string& Tokenizer::choose_pre() {
+  std::vector<std::string>& notes = vocabulary_.notes;
+  pre_ = vocabulary_.pre.value_or("default");
+  if (!vocabulary_.pre) notes.push_back("tokenizer.ggml.pre is missing: using the pre-tokenizer \"default\"");
+  if (!PreTokenizer::known(pre_)) {
+    notes.push_back(fmt::format(
+        "tokenizer.ggml.pre: no pre-tokenizer {}: using \"default\", texts may be split differently", in_quotes(pre_)));
+    pre_ = "default";
+  }
+  return pre_;
 }
 
 /// Files without the keys mean the ids that the format's first models had.
@@ -130,7 +134,7 @@ void Tokenizer::choose_special_ids() {
   }
 }
 
-void Tokenizer::find_generation_ends() {
+void Tokenizer::find_generation_ends(PieceTable& pieces) {
   std::vector<std::int32_t>& ends = generation_ends_;
   ends = vocabulary_.fim_ends;
   for (const auto& id : {vocabulary_.eos, vocabulary_.eot, vocabulary_.eom}) {
@@ -144,6 +148,7 @@ void Tokenizer::find_generation_ends() {
     if (type == TokenType::control) continue;
     vocabulary_.notes.push_back(fmt::format("token {} ({}) is not marked as a control token: taken as one", *id, text));
     type = TokenType::control;
+    pieces.make_special(*id);
   }
   // Models with <|return|> and <|call|> use <|end|> between the messages of one answer.
   if (const auto end = find("<|end|>"); end && find("<|return|>") && find("<|call|>")) std::erase(ends, *end);

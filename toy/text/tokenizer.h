@@ -21,7 +21,7 @@ namespace toy {
 
 struct EncodeOptions {
   bool add_special = true;     ///< BOS before and EOS after the text, as the model wants them
-  bool parse_special = false;  ///< spellings of control tokens in the text become those tokens
+  bool parse_special = false;  ///< spellings of control tokens in the text become those tokens; otherwise none does
 };
 
 struct DecodeOptions {
@@ -78,9 +78,10 @@ class Tokenizer {
 
  private:
   explicit Tokenizer(Vocabulary vocabulary);
-  void make_encoder();
+  /// Sets pre_, with a note where it is not what the vocabulary says, and returns it.
+  const std::string& choose_pre();
   void choose_special_ids();
-  void find_generation_ends();
+  void find_generation_ends(PieceTable& pieces);
 
   Vocabulary vocabulary_;  // its tokens and merges are moved into pieces_ and encoder_
   std::shared_ptr<const PieceTable> pieces_;

@@ -91,4 +91,8 @@ Examples examples(const TokenData& tokens, std::span<const std::int64_t> starts,
   return e;
 }
 
+std::int64_t counted_targets(const TokenData& tokens, std::int64_t start, std::int64_t length, bool documents) {
+  return documents ? length - std::ssize(tokens.documents(start + 1, start + length + 1)) : length;
+}
+
 }  // namespace toy

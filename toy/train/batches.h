@@ -51,4 +51,7 @@ struct Examples {
 /// attention stays inside and positions begin again.
 Examples examples(const TokenData& tokens, std::span<const std::int64_t> starts, std::int64_t length, bool documents);
 
+/// How many targets of the window of `length` tokens at `start` count, those of examples() that are not -1.
+std::int64_t counted_targets(const TokenData& tokens, std::int64_t start, std::int64_t length, bool documents);
+
 }  // namespace toy

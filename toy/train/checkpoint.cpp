@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <exception>
 
@@ -96,6 +97,11 @@ Json json_of(const HashedFile& file) {
 
 Json json_of(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
+/// The number without a fraction where it has none.
+Json whole_if_it_is(double x) {
+  return x == std::floor(x) && x < 0x1p53 ? Json(static_cast<std::int64_t>(x)) : Json(x);
+}
+
 std::optional<double> optional_number(const Json& json, const char* key, const std::string& name) {
   if (!json.contains(key) || json.at(key).is_null()) return std::nullopt;
   return member<double>(json, key, name);
@@ -150,7 +156,7 @@ Json json_of(const Checkpoint& c) {
           {"tokens", json_of(c.tokens)},
           {"log_bytes", c.log_bytes},
           {"data", {{"epoch", c.epoch}, {"position", c.position}, {"offset", c.offset}}},
-          {"monitor", {{"loss_sum", c.loss_sum}, {"loss_count", c.loss_count}}},
+          {"monitor", {{"loss_sum", c.loss_sum}, {"loss_count", whole_if_it_is(c.loss_weight)}}},
           {"validation_loss", json_of(c.validation_loss)},
           {"best", {{"step", c.best_step}, {"validation_loss", json_of(c.best_loss)}}}};
 }
@@ -208,7 +214,8 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
   c.position = member<std::int64_t>(part("data"), "position", name);
   c.offset = member<std::int64_t>(part("data"), "offset", name);
   c.loss_sum = member<double>(part("monitor"), "loss_sum", name);
-  c.loss_count = member<std::int64_t>(part("monitor"), "loss_count", name);
+  c.loss_weight = member<double>(part("monitor"), "loss_count", name);
+  if (!(c.loss_weight >= 0)) fail("{}: 'loss_count': expected 0 or more, found {}", name, c.loss_weight);
   c.validation_loss = optional_number(json, "validation_loss", name);
   c.best_step = member<std::int64_t>(part("best"), "step", name);
   c.best_loss = optional_number(part("best"), "validation_loss", name);

@@ -30,7 +30,7 @@ struct Checkpoint {
   std::uint64_t log_bytes = 0;                       // of events.jsonl at this step
   std::int64_t epoch = 0, position = 0, offset = 0;  // of the windows
   double loss_sum = 0;                               // since the last evaluation, for the divergence monitor
-  std::int64_t loss_count = 0;
+  double loss_weight = 0;  // of the losses in it: the share of its tokens that counted, of each step
   std::optional<double> validation_loss;
   std::optional<double> best_loss;  // smallest validation loss of a checkpoint so far
   std::int64_t best_step = 0;

@@ -308,8 +308,10 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer) {
   if (seconds_ > 0) summary.tokens_per_second = static_cast<double>(tokens_) / seconds_;
   summary.losses.push_back(r.loss);
   summary.final_loss = r.loss;
-  progress_.loss_sum += r.loss;
-  ++progress_.loss_count;
+  // Steps weigh by the share of their tokens that counted: 1 each, unless documents end.
+  const double weight = static_cast<double>(r.targets) / static_cast<double>(r.tokens);
+  progress_.loss_sum += r.loss * weight;
+  progress_.loss_weight += weight;
   log_->write({{"kind", "step"},
                {"step", r.step},
                {"phase", "train"},
@@ -368,9 +370,9 @@ bool Run::evaluate(RunSummary& summary, const RunObserver& observer) {
   latest_validation_ = training_->validation_loss(config_.options.eval_windows);
   if (!latest_validation_) return true;
   const double validation = *latest_validation_;
-  const double training = progress_.loss_sum / static_cast<double>(std::max<std::int64_t>(1, progress_.loss_count));
+  const double training = progress_.loss_weight > 0 ? progress_.loss_sum / progress_.loss_weight : 0;
   progress_.loss_sum = 0;
-  progress_.loss_count = 0;
+  progress_.loss_weight = 0;
   const std::int64_t step = training_->steps();
   log_->write({{"kind", "eval"},
                {"step", step},

@@ -6,6 +6,8 @@
 #include "toy/optim/adam.h"
 #include "toy/optim/clip.h"
 #include "toy/optim/schedule.h"
+#include "toy/tensor/ops/add.h"
+#include "toy/train/pairwise_sum.h"
 
 namespace toy {
 
@@ -45,6 +47,11 @@ Tensor targets_of(Device& device, const Examples& e) {
   return Tensor::of(device, {static_cast<std::int64_t>(e.targets.size())}, std::span<const std::int32_t>(e.targets));
 }
 
+void check(const Training::Parts& parts) {
+  if (parts.device == nullptr) fail("training: there is no device");
+  if (parts.model == nullptr) fail("training: there is no model");
+}
+
 bool finite(const Tensor& t) {
   return std::ranges::all_of(t.values<float>(), [](float x) { return std::isfinite(x); });
 }
@@ -71,7 +78,7 @@ void TrainingOptions::check() const {
 Training::Training(Parts parts, std::int64_t context, const TrainingOptions& options)
     : parts_(std::move(parts)),
       context_(context),
-      options_((options.check(), options)),
+      options_((options.check(), check(parts_), options)),
       split_(split_of(parts_.tokens, options.validation_share)),
       windows_(0, split_, context, options.seed),
       optimizer_(optimizer_of(*parts_.model, options)) {
@@ -81,24 +88,57 @@ Training::Training(Parts parts, std::int64_t context, const TrainingOptions& opt
   }
 }
 
-/// Mean loss of the step's windows; leaves the gradients on the tape.
-double Training::forward_backward(Tape& tape) {
-  double loss = 0;
-  const auto share = 1 / static_cast<float>(options_.accumulate);
+/// sum += term
+void Training::add(Contribution& sum, Contribution term) {
+  sum.loss += term.loss;
+  for (std::size_t i = 0; i < sum.gradients.size(); ++i) {
+    Tensor &a = sum.gradients[i], b = std::move(term.gradients[i]);
+    if (!b) continue;
+    if (!a) {
+      a = std::move(b);
+    } else if (a.alone()) {
+      add_in_place(a, b);
+    } else {
+      a = a + b;  // two parameters may share one gradient
+    }
+  }
+}
+
+/// Targets that count in the windows of the next step.
+std::int64_t Training::next_targets() const {
+  if (!options_.documents) return options_.batch * options_.accumulate * context_;
+  WindowSampler ahead = windows_;
+  std::int64_t targets = 0;
+  for (std::int64_t i = 0; i < options_.batch * options_.accumulate; ++i) {
+    targets += counted_targets(parts_.tokens, ahead.next(), context_, true);
+  }
+  return targets;
+}
+
+/// Loss and gradients of the step's windows: sums over their targets, divided by the number of those. Micro-batches are
+/// added pairwise, so that the order depends on their number alone.
+Training::Contribution Training::forward_backward(Tape& tape, std::int64_t targets) {
+  PairwiseSum<Contribution> sum;
   for (std::int64_t i = 0; i < options_.accumulate; ++i) {
     std::vector<std::int64_t> starts(static_cast<std::size_t>(options_.batch));
     for (std::int64_t& start : starts) start = windows_.next();
     const Examples e = examples(parts_.tokens, starts, context_, options_.documents);
-    Context ctx(device(), e.batch);
-    if (i == 0 && tap_) ctx.set_tap(std::move(tap_));
-    const Tensor hidden = model().forward(ctx);
-    const Tensor l = model().loss(hidden, targets_of(device(), e));
-    if (!std::isfinite(value_of(l))) loss_not_finite(e);
-    loss += value_of(l) * static_cast<double>(share);
-    tape.backward(l, Tensor::of(device(), {}, std::span(&share, 1)));
+    Contribution part;
+    {
+      Context ctx(device(), e.batch);
+      if (i == 0 && tap_) ctx.set_tap(std::move(tap_));
+      const Tensor hidden = model().forward(ctx);
+      const Tensor loss = model().loss(hidden, targets_of(device(), e), targets);
+      part.loss = value_of(loss);
+      if (!std::isfinite(part.loss)) loss_not_finite(e);
+      tape.backward(loss);
+    }
+    for (const Parameter& p : optimizer_->parameters()) part.gradients.push_back(tape.gradient(p.value));
+    tape.clear();
+    sum.push(std::move(part), add);
   }
   tap_ = {};
-  return loss;
+  return sum.take(add);
 }
 
 StepResult Training::step() {
@@ -116,12 +156,13 @@ StepResult Training::update() {
   result.step = steps() + 1;
   result.rate = optimizer_->learning_rate();
   result.tokens = options_.batch * options_.accumulate * context_;
+  result.targets = next_targets();
   const DeviceStep memory(device());
   {
     Tape tape(device(), options_.tape());
-    result.loss = forward_backward(tape);
-    std::vector<Tensor> gradients;
-    for (const Parameter& p : optimizer_->parameters()) gradients.push_back(tape.gradient(p.value));
+    const Contribution sum = forward_backward(tape, result.targets);
+    result.loss = sum.loss;
+    const std::vector<Tensor>& gradients = sum.gradients;
     if (watch_) watch_(optimizer_->parameters(), gradients);
     result.gradient_norm = options_.clip > 0 ? clip_global_norm(gradients, options_.clip) : global_norm(gradients);
     if (!std::isfinite(result.gradient_norm)) gradient_not_finite(gradients, result.loss);

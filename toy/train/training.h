@@ -47,10 +47,11 @@ struct TrainingOptions {
 /// What one step did.
 struct StepResult {
   std::int64_t step = 0;  // counted from 1
-  double loss = 0;        // mean over its tokens, before the update
+  double loss = 0;        // mean over its targets, before the update; 0 without any
   double rate = 0;
   double gradient_norm = 0;  // before clipping
   std::int64_t tokens = 0;
+  std::int64_t targets = 0;  // tokens whose next one counts in the loss: all, or with `documents` those inside one
 };
 
 /// A model, its optimizer and its data, at some step.
@@ -96,7 +97,14 @@ class Training {
   std::int64_t split() const { return split_; }
 
  private:
-  double forward_backward(Tape& tape);
+  /// The loss of a part of a step, and the gradients of its parameters in their order.
+  struct Contribution {
+    double loss = 0;
+    std::vector<Tensor> gradients;
+  };
+  static void add(Contribution& sum, Contribution term);
+  Contribution forward_backward(Tape& tape, std::int64_t targets);
+  std::int64_t next_targets() const;
   StepResult update();
   [[noreturn]] void loss_not_finite(const Examples& e) const;
   [[noreturn]] void gradient_not_finite(std::span<const Tensor> gradients, double loss) const;

@@ -5,11 +5,12 @@
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
-#include "toy/cli/machine.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/signals.h"
 #include "toy/cli/trace_text.h"
+#include "toy/cli/verbs/bench_machine.h"
 #include "toy/io/plural.h"
+#include "toy/tensor/device/cpu/machine.h"
 
 namespace toy::cli {
 
@@ -103,7 +104,8 @@ ForwardCost decode_cost(const GgufFile& file, std::int64_t tokens) {
 }
 
 /// Measures, with the read bandwidth sampled beside every repetition.
-void measure(Result& result, int repetitions, const ReadBandwidth& bandwidth, const std::function<double()>& once) {
+void measure(Result& result, int repetitions, const cpu::ReadBandwidth& bandwidth,
+             const std::function<double()>& once) {
   for (int i = 0; i < repetitions; ++i) {
     const double before = bandwidth(result.threads);
     const double speed = once();
@@ -114,7 +116,7 @@ void measure(Result& result, int repetitions, const ReadBandwidth& bandwidth, co
 }
 
 std::vector<Result> run_plan(const Plan& plan, const LanguageModel& lm, CpuDevice& device, const EngineOptions& options,
-                             const ReadBandwidth& bandwidth, const std::stop_token& cancel) {
+                             const cpu::ReadBandwidth& bandwidth, const std::stop_token& cancel) {
   std::vector<Result> results;
   Work work(lm, options, cancel);
   for (const int threads : plan.threads) {
@@ -192,6 +194,10 @@ void print_results(const std::vector<Result>& results, const Machine& m, Console
 void run(const Arguments& a, Console& console) {
   Plan plan{*a.integer("--prefill"), *a.integer("--decode"), static_cast<int>(*a.integer("--repetitions")),
             a.integers("--threads").value_or(std::vector<std::int32_t>{default_threads()})};
+  if (a.has("--machine")) {
+    if (!a.positionals().empty()) refuse("--machine: measures no model; expected no MODEL");
+    return bench_machine(a, std::ranges::max(plan.threads), console);
+  }
   if (plan.prefill == 0 && plan.decode == 0) refuse("nothing to measure: --prefill and --decode are both 0");
   const ModelPath found = find_model(a, console);
   const Interrupt interrupt;
@@ -202,11 +208,11 @@ void run(const Arguments& a, Console& console) {
   if (needed > trained) console.note("note: {} tokens are beyond the context of {}", needed, trained);
   options.context = std::max(trained, needed);
 
-  const ReadBandwidth bandwidth;
+  const cpu::ReadBandwidth bandwidth;
   const auto results = run_plan(plan, lm, device, options, bandwidth, interrupt.token());
   const int threads = std::ranges::max(plan.threads);
-  const Machine machine{processor_name(),   std::string(device.simd_level()),      physical_cores(), threads,
-                        bandwidth(threads), f32_peak(threads, device.simd_level())};
+  const Machine machine{cpu::processor_name(), std::string(device.simd_level()),           physical_cores(), threads,
+                        bandwidth(threads),    cpu::f32_peak(threads, device.simd_level())};
   if (a.has("--json")) {
     Json list = Json::array();
     for (const Result& r : results) list.push_back(result_json(r));
@@ -225,7 +231,8 @@ void run(const Arguments& a, Console& console) {
 }
 
 std::vector<Option> own_options() {
-  return {{.name = "--prefill",
+  return {{.name = "--machine", .help = "no model: what each SIMD level of this processor can do, and in which form"},
+          {.name = "--prefill",
            .metavar = "N",
            .type = Type::integer,
            .help = "tokens of the prompt, read together; 0: do not measure",
@@ -274,7 +281,8 @@ Verb bench_verb() {
           .details =
               "Random tokens of a fixed seed. prefill reads a prompt in chunks of 512 and computes the logits of "
               "its last row; decode starts from an empty sequence. The read bandwidth is sampled beside every "
-              "repetition.",
+              "repetition. --machine prints shares of peak: operations per second of a kernel, divided by those of a "
+              "loop of multiply-adds on registers alone, which nothing in f32 can exceed.",
           .positionals = {model_positional()},
           .options = join({own_options(), shared_options()}),
           .json = {{"",
@@ -298,9 +306,10 @@ Verb bench_verb() {
                      {"machine.threads", "integer", "of the next two"},
                      {"machine.read_gigabytes_per_second", "number", "measured in this run"},
                      {"machine.f32_gigaflops", "number", "multiply-adds on registers, measured in this run"},
-                     {"interrupted", "boolean", "true: Ctrl-C ended it, results are missing"}}}},
-          .examples = {{{"toy bench model.gguf", "speed on all physical cores"},
-                        {"toy bench model.gguf -p 512 -n 64 -t 1,2 --json", "on one and two threads, as JSON"}}},
+                     {"interrupted", "boolean", "true: Ctrl-C ended it, results are missing"}}},
+                   bench_machine_json()},
+          .examples = {{{"toy bench model.gguf -p 512 -n 64 -t 1,2 --json", "on one and two threads, as JSON"},
+                        {"toy bench --machine", "peaks, bandwidth, and how kernels compute here"}}},
           .run = run};
 }
 

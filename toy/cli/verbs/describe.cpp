@@ -8,6 +8,7 @@
 #include "toy/cli/trace_text.h"
 #include "toy/io/quote.h"
 #include "toy/io/shortest.h"
+#include "toy/tensor/device/cpu/tuning.h"
 
 namespace toy::cli {
 
@@ -249,6 +250,10 @@ void run(const Arguments& a, Console& console) {
   print_tokenizer(tokenizer, console);
   print_parameters(file, model->tied(), a.has("--all"), console);
   print_memory(memory, console);
+  const std::string forms = forms_text(device.level(), device.team().forms());
+  if (!forms.empty()) {
+    console.print("\nSIMD level {}; multiply-adds take common factors from: {}\n", device.simd_level(), forms);
+  }
   if (a.has("--ops")) console.print(ops_text(file, tokens));
 }
 

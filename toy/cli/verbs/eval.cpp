@@ -25,10 +25,12 @@ struct Source {
   std::string name, text;
 };
 
-Source source_of(const Arguments& a) {
+Source source_of(const Arguments& a, const Console& console) {
   if (a.has("--prompt-ids")) return {"--prompt-ids", {}};
   if (const auto text = a.text("--text")) return {"--text", *text};
   if (const auto path = a.text("--file")) return {*path, read_text(*path)};
+  if (std::string text = piped_text(); !text.empty()) return {"standard input", std::move(text)};
+  console.note("no text given, and nothing on standard input: this scores the built-in passage");
   return {std::string(passage_name), std::string(passage)};
 }
 
@@ -87,7 +89,7 @@ void run(const Arguments& a, Console& console) {
   options.stride = a.integer("--stride").value_or(0);
 
   (void)InputFile(found.path);  // a missing file is told before anything waits for a text
-  const Source source = source_of(a);
+  const Source source = source_of(a, console);
 
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
@@ -151,7 +153,8 @@ Verb eval_verb() {
   return {.name = "eval",
           .summary = "score a text: log-probabilities and perplexity",
           .details =
-              "The text is --text, --file, --prompt-ids or else a built-in passage. Texts get the model's BOS; "
+              "The text is --text, --file, --prompt-ids or else standard input, all of it, with its line ends. Where "
+              "that is a terminal, or has nothing (as /dev/null), it is a built-in passage. Texts get the model's BOS; "
               "the first token is not scored. Logarithms are natural.",
           .positionals = {model_positional()},
           .options = join({own_options(), cache_options(), device_options()}),

@@ -6,7 +6,6 @@
 #include "toy/cli/fit_time.h"
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
-#include "toy/cli/machine.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/resumed.h"
 #include "toy/cli/run_facts.h"
@@ -15,6 +14,7 @@
 #include "toy/cli/train_display.h"
 #include "toy/cli/train_settings.h"
 #include "toy/io/quote.h"
+#include "toy/tensor/device/cpu/machine.h"
 #include "toy/train/run_log.h"
 
 namespace toy::cli {
@@ -157,7 +157,7 @@ void run(const Arguments& a, Console& console) {
   Run& training = *made;
   tell(training, device, console);
   const bool json = a.has("--json"), live = LiveLines(!a.has("--quiet")).on();
-  const double peak = live ? f32_peak(device.threads(), device.simd_level()) : 0;
+  const double peak = live ? cpu::f32_peak(device.threads(), device.simd_level()) : 0;
   std::stop_source stop;  // by a signal, because the time is up, or because nobody reads stdout
   TrainDisplay display(console, training, peak, json, live, stop);
   const std::stop_callback by_signal(interrupt.token(), [&] {

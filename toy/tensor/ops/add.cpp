@@ -74,6 +74,15 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   return differentiate({&x}, y, [] { return [](std::span<const Tensor> dy) { return std::vector{dy[0]}; }; });
 }
 
+void add_in_place(const Tensor& sum, const Tensor& x) {
+  shape_rule(AddArgs::op, is_number(sum) && x.dtype() == sum.dtype() && x.shape() == sum.shape(),
+             "expected a sum and a term of one shape and type", {&sum, &x});
+  with_number(sum.dtype(), [&]<class Number>(Number) {
+    run<AddArgsOf<Number>>({sum.data<Number>(), x.data<Number>(), sum.data<Number>(), x.shape().elements()}, {&sum, &x},
+                           {&sum, 1}, {}, 0);
+  });
+}
+
 Tensor add(const Tensor& a, const Tensor& b) {
   return differentiate({&a, &b}, elementwise<AddArgsOf>(without_tape(a), without_tape(b)), [] {
     return [](std::span<const Tensor> dy) { return std::vector{dy[0], dy[0]}; };

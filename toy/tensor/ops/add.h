@@ -24,6 +24,9 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 /// x repeated along axes of length 1 or absent ones, so that it has `shape`; x itself if it has.
 Tensor broadcast_to(const Tensor& x, const Shape& shape);
 
+/// sum += x, in place and without a record on the tape. Both have one shape and type, F32 or F64.
+void add_in_place(const Tensor& sum, const Tensor& x);
+
 template <class Number>
 struct AddArgsOf {
   static constexpr Op op{"add", "y = a + b", true};

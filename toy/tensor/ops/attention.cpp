@@ -78,7 +78,10 @@ void check_kv(const Op& op, const KeyValues& kv, std::span<const Segment> segmen
   shape_rule(op, kv.pages.empty() || kv.pages.size() == segments.size(), "expected the pages of every segment",
              {&rows});
   std::int64_t tokens = 0;
-  for (const Segment& s : segments) tokens += s.count;
+  for (const Segment& s : segments) {
+    shape_rule(op, s.begin == tokens && s.count >= 0 && s.past >= 0, "the segments do not follow each other", {&rows});
+    tokens += s.count;
+  }
   shape_rule(op, tokens == rows.rows(), "the segments do not add up to the rows", {&rows});
 }
 
@@ -120,6 +123,7 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
   shape_rule(op, k.shape() == v.shape() && k.dtype() == DType::F32 && k.width() == kv.kv_heads * kv.d,
              "expected k and v [T, kv_heads * d] F32", {&k, &v});
   check_kv(op, kv, segments, k);
+  shape_rule(op, kv.pages.size() == segments.size(), "expected the pages of every segment", {&k, &v});
   const Tape* tape = k.device().tape();
   const std::array inputs{&k, &v};
   if (tape != nullptr && tape->wants(inputs)) fail("append: a stored key has no gradient; train without a store");
@@ -133,9 +137,16 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
   shape_rule(op,
              is_number(q) && q.shape().rank() == 2 && kv.d > 0 && kv.kv_heads > 0 && q.width() % kv.d == 0 &&
                  q.width() / kv.d % kv.kv_heads == 0,
-             "expected q [T, heads * d], F32 or F64, with heads a multiple of kv_heads", {&q, &kv.k});
-  shape_rule(op, q.dtype() == (kv.pages.empty() ? kv.k.dtype() : DType::F32), "expected q and keys of one type",
-             {&q, &kv.k});
+             "expected q [T, heads * d], F32 or F64, with heads a multiple of kv_heads", {&q});
+  if (kv.pages.empty()) {
+    shape_rule(op, q.dtype() == kv.k.dtype() && q.dtype() == kv.v.dtype(), "expected q and keys of one type",
+               {&q, &kv.k, &kv.v});
+    const Shape rows{q.rows(), kv.kv_heads * kv.d};
+    shape_rule(op, kv.k.shape() == rows && kv.v.shape() == rows, "expected k and v [T, kv_heads * d]",
+               {&q, &kv.k, &kv.v});
+  } else {
+    shape_rule(op, q.dtype() == DType::F32, "expected q F32, as stored keys are read", {&q});
+  }
   check_kv(op, kv, segments, q);
   double flops = 0;
   for (const Segment& s : segments) {
@@ -169,10 +180,13 @@ std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, c
                                          const Tensor& dy, std::span<const Segment> segments, float scale) {
   const Op& op = AttentionBackwardArgs::op;
   shape_rule(op,
-             kv.pages.empty() && q.shape() == dy.shape() && q.shape() == y.shape() && kv.k.shape() == kv.v.shape() &&
+             kv.pages.empty() && kv.d > 0 && kv.kv_heads > 0 && q.width() / kv.d % kv.kv_heads == 0 &&
+                 q.shape() == dy.shape() && q.shape() == y.shape() && kv.k.shape() == kv.v.shape() &&
+                 kv.k.shape() == Shape{q.rows(), kv.kv_heads * kv.d} &&
                  softmax.shape() == Shape{q.rows(), q.width() / kv.d, 2},
-             "expected q, y and dy of one shape, k and v of one shape, softmax [T, heads, 2]",
+             "expected q, y and dy of one shape, k and v [T, kv_heads * d], softmax [T, heads, 2]",
              {&q, &kv.k, &kv.v, &y, &softmax, &dy});
+  check_kv(op, kv, segments, q);
   std::array d{Tensor::empty(q.device(), q.shape(), q.dtype()), Tensor::empty(q.device(), kv.k.shape(), q.dtype()),
                Tensor::empty(q.device(), kv.v.shape(), q.dtype())};
   const Tensor scratch =

@@ -25,8 +25,9 @@ Tensor causal_conv(const Tensor& x, const Tensor& w) {
 }
 
 std::array<Tensor, 2> causal_conv_backward(const Tensor& x, const Tensor& w, const Tensor& dy) {
-  shape_rule(CausalConvBackwardArgsOf<float>::op, dy.shape() == x.shape(), "expected x and dy of one shape",
-             {&x, &w, &dy});
+  shape_rule(CausalConvBackwardArgsOf<float>::op,
+             dy.shape() == x.shape() && x.shape().rank() == 2 && w.shape().rank() == 2 && w.shape()[0] == x.width(),
+             "expected x and dy [T, C] and w [C, k]", {&x, &w, &dy});
   std::array d{Tensor::zeros(x.device(), x.shape(), x.dtype()), Tensor::zeros(x.device(), w.shape(), x.dtype())};
   with_number(x.dtype(), [&]<class Number>(Number) {
     run<CausalConvBackwardArgsOf<Number>>({x.data<Number>(), w.data<Number>(), dy.data<Number>(), d[0].data<Number>(),

@@ -105,8 +105,9 @@ LossAndGradients in_slices(const Tensor& h, const Tensor& W, const Tensor& targe
 
 }  // namespace
 
-Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
+Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets, std::int64_t count) {
   const Op& op = CrossEntropyArgs::op;
+  if (count < 0) fail("cross_entropy: expected a count of 0 or more, found {}", count);
   shape_rule(op,
              is_number(h) && h.shape().rank() == 2 && W.shape().rank() == 2 && W.width() == h.width() &&
                  targets.dtype() == DType::I32 && targets.shape() == Shape{h.rows()},
@@ -121,11 +122,12 @@ Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets) {
     run<CrossEntropyArgs>({}, {&h, &W, &targets}, {&loss, 1}, {}, 2.0 * static_cast<double>(h.rows() * V * h.width()));
     return loss;
   }
-  std::int64_t count = 0;
+  std::int64_t own = 0;
   for (const std::int32_t y : targets.raw() == nullptr ? std::span<std::int32_t>() : targets.values<std::int32_t>()) {
     if (y < -1 || y >= V) refuse("cross_entropy: target {} is out of range -1..{}", y, V - 1);
-    count += y >= 0 ? 1 : 0;
+    own += y >= 0 ? 1 : 0;
   }
+  if (count == 0) count = own;
   LossAndGradients result;
   if (gradient) {
     const Precision precision = device.tape()->precision(inputs);

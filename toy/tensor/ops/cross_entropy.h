@@ -8,11 +8,12 @@
 
 namespace toy {
 
-/// loss = mean over t of -log softmax(h_t W^T)[target_t], a scalar {}; rows with target -1 do not count.
-/// h [T, D], W [V, D], both F32 or both F64; targets [T] I32 in -1..V-1. 0 where nothing counts.
+/// loss = sum over t of -log softmax(h_t W^T)[target_t] / count, a scalar {}; rows with target -1 add nothing.
+/// h [T, D], W [V, D], both F32 or both F64; targets [T] I32 in -1..V-1. `count` is the number of targets that the
+/// mean is taken over, those of other calls included; 0 takes the targets of this call, and gives 0 where none counts.
 /// Logits exist for some rows at a time. Where a gradient is wanted it is taken in the same pass, with
 /// dz_t = (softmax(z_t) - onehot(target_t)) / count, dh = dz W and dW = dz^T h (Hsu et al. 2024).
-Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets);
+Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets, std::int64_t count = 0);
 
 /// Logits z become their gradient, where wanted.
 template <class Number>

@@ -1,5 +1,6 @@
 #include "toy/tensor/ops/layout.h"
 
+#include <limits>
 #include <vector>
 
 #include "toy/tensor/ops/reduce.h"
@@ -53,7 +54,7 @@ void copy_blocks(const Tensor& x, std::int64_t x_begin, std::int64_t x_stride, T
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t count) {
   const Op& op = SliceArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
-  shape_rule(op, begin >= 0 && count >= 0 && begin + count <= v.length, "the part is not inside the axis", {&x});
+  shape_rule(op, begin >= 0 && count >= 0 && count <= v.length - begin, "the part is not inside the axis", {&x});
   Tensor y = Tensor::empty(x.device(), with_length(x.shape(), v.axis, count), x.dtype());
   copy_blocks<SliceArgsOf>(x, begin * v.inner, v.length * v.inner, y, 0, count * v.inner, v.outer, count * v.inner);
   return differentiate({&x}, y, [&] {
@@ -64,7 +65,7 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t count) 
 Tensor place(const Tensor& x, int axis, std::int64_t begin, std::int64_t length) {
   const Op& op = PlaceArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
-  shape_rule(op, begin >= 0 && begin + v.length <= length, "the part is not inside the axis", {&x});
+  shape_rule(op, begin >= 0 && begin <= length - v.length, "the part is not inside the axis", {&x});
   Tensor y = Tensor::zeros(x.device(), with_length(x.shape(), v.axis, length), x.dtype());
   copy_blocks<PlaceArgsOf>(x, 0, v.length * v.inner, y, begin * v.inner, length * v.inner, v.outer, v.length * v.inner);
   return differentiate({&x}, y, [&] {
@@ -113,7 +114,8 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
 Tensor repeat(const Tensor& x, int axis, std::int64_t n) {
   const Op& op = RepeatArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
-  shape_rule(op, n >= 1, "expected at least one copy", {&x});
+  constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  shape_rule(op, n >= 1 && n <= most && v.length <= most, "expected at least one copy, and not too many", {&x});
   Tensor y = Tensor::empty(x.device(), with_length(x.shape(), v.axis, v.length * n), x.dtype());
   const std::int64_t width = v.length * v.inner;
   with_number(x.dtype(), [&]<class Number>(Number) {

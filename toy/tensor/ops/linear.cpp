@@ -56,6 +56,13 @@ Precision precision_of(Device& device, std::span<const Tensor* const> inputs) {
   return tape != nullptr ? tape->precision(inputs) : Precision::f32;
 }
 
+void check(const Op& op, std::span<const LinearWeight> weights) {
+  if (weights.empty() || weights.size() > LinearArgs::max_weights) fail("{}: {} weights", op.name, weights.size());
+  for (const auto& [weight, bias] : weights) {
+    if (weight == nullptr || bias == nullptr) fail("{}: expected the addresses of a weight and a bias", op.name);
+  }
+}
+
 /// The kernel on one number type; y are there.
 template <class Number>
 void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> y,
@@ -98,7 +105,7 @@ void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::spa
 
 std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weights) {
   const Op& op = LinearArgs::op;
-  if (weights.empty() || weights.size() > LinearArgs::max_weights) fail("linear: {} weights", weights.size());
+  check(op, weights);
   const std::int64_t K = x.width();
   std::vector<Tensor> y;
   std::vector<const Tensor*> inputs{&x};
@@ -110,7 +117,7 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
         (doubles || (x.dtype() == DType::F32 && can_compute(W.dtype()))) && W.shape().rank() == 2 && W.shape()[1] == K,
         "expected x [..., K] F32 and W [N, K] of a type that can be computed, or both F64", {&x, &W});
     const std::int64_t N = W.shape()[0];
-    shape_rule(op, !b || (b.shape() == Shape{N} && b.dtype() == x.dtype()), "expected b [N] of x's type", {&x, &W, &b});
+    if (b) shape_rule(op, b.shape() == Shape{N} && b.dtype() == x.dtype(), "expected b [N] of x's type", {&x, &W, &b});
     y.push_back(Tensor::empty(x.device(), with_width(x.shape(), N), x.dtype()));
     inputs.insert(inputs.end(), {&W, &b});
   }
@@ -137,6 +144,8 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
 std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> dy,
                                     Precision precision) {
   const Op& op = LinearBackwardArgs::op;
+  check(op, weights);
+  if (dy.size() != weights.size()) fail("linear_backward: {} gradients for {} weights", dy.size(), weights.size());
   const std::int64_t T = x.rows(), K = x.width();
   std::vector<Tensor> rows(weights.size()), d(1 + 2 * weights.size()), written;
   std::vector<Target> targets;
@@ -147,8 +156,12 @@ std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeigh
     const auto& [W, b] = weights[i];
     const bool there = static_cast<bool>(dy[i]);
     N += there ? W->shape()[0] : 0;
-    shape_rule(op, !there || (dy[i].rows() == T && dy[i].width() == W->shape()[0] && dy[i].dtype() == x.dtype()),
-               "expected x [..., K], W [N, K] and dy [..., N] of one type", {&x, W, &dy[i]});
+    if (there) {
+      shape_rule(op,
+                 W->shape().rank() == 2 && W->width() == K && dy[i].rows() == T && dy[i].width() == W->shape()[0] &&
+                     dy[i].dtype() == x.dtype(),
+                 "expected x [..., K], W [N, K] and dy [..., N] of one type", {&x, W, &dy[i]});
+    }
     if (there && d[0]) rows[i] = plain_rows(*W);
     targets.push_back(there ? target_for(*W) : Target{});
     targets.push_back(there ? target_for(*b) : Target{});

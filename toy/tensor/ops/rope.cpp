@@ -18,8 +18,10 @@ Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairi
   const Op& op = RopeArgs::op;
   shape_rule(op, x.shape().rank() == 2 && is_number(x) && d > 0 && x.width() % d == 0,
              "expected x [T, heads * d], F32 or F64", {&x, &angles});
-  shape_rule(op, angles.shape().rank() == 2 && angles.rows() == x.rows() && angles.width() <= d,
-             "expected angles [T, R] with R <= d", {&x, &angles});
+  shape_rule(
+      op,
+      angles.dtype() == DType::F32 && angles.shape().rank() == 2 && angles.rows() == x.rows() && angles.width() <= d,
+      "expected angles [T, R] F32 with R <= d", {&x, &angles});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   const std::string_view pairs = pairing == Pairing::interleaved ? "interleaved" : "halves";
   with_number(x.dtype(), [&]<class Number>(Number) {

@@ -22,7 +22,7 @@ void without_tape(const Tensor& p, const F& f) {
 
 void sgd_update(const Tensor& p, const Tensor& g, const Tensor& v, const SgdStep& step) {
   shape_rule(SgdUpdateArgsOf<float>::op, is_number(p) && alike(p, g) && (!v || alike(p, v)),
-             "expected tensors of one shape and type", {&p, &g, &v});
+             "expected tensors of one shape and type", {&p, &g, v ? &v : &p});
   const std::int64_t n = p.shape().elements();
   without_tape(p, [&] {
     with_number(p.dtype(), [&]<class Number>(Number) {

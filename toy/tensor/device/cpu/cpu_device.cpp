@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "toy/tensor/device/cpu/tuning.h"
 #include "toy/tensor/ops/dequantize.h"
 #include "toy/tensor/tape.h"
 
@@ -14,12 +15,33 @@ namespace toy {
 
 namespace {
 
-const cpu::Level& find_level(const std::string& wanted) {
+/// "v4:register" as its two parts; the form is empty where none is named.
+struct LevelAndForm {
+  std::string_view level, form;
+};
+LevelAndForm parts_of(std::string_view wanted) {
+  const auto colon = wanted.find(':');
+  if (colon == std::string_view::npos) return {wanted, {}};
+  return {wanted.substr(0, colon), wanted.substr(colon + 1)};
+}
+
+/// Null if this processor has no such level; the best one for "".
+const cpu::Level* find_level(std::string_view wanted) {
   for (const cpu::Level& level : cpu::levels()) {
-    if (!level.supported()) continue;
-    if (wanted.empty() || wanted == level.name) return level;
+    if (level.supported() && (wanted.empty() || wanted == level.name)) return &level;
   }
-  refuse("simd: expected a level that is available here ({}), found '{}'", fmt::join(cpu_levels(), ", "), wanted);
+  return nullptr;
+}
+
+const cpu::Level& expect_level(const std::string& wanted) {
+  const std::string problem = wanted.empty() ? "" : cpu_level_problem(wanted);
+  if (!problem.empty()) refuse("simd: {}, found '{}'", problem, wanted);
+  return *find_level(parts_of(wanted).level);
+}
+
+Forms forms_of(const cpu::Level& level, std::string_view form) {
+  if (form.empty()) return cpu::fastest_forms(level);
+  return Forms(form == broadcast_names[0] ? Broadcast::from_memory : Broadcast::in_register);
 }
 
 /// Forgets the resident pages that lie wholly inside [begin, end) of a mapped file; they can be read again.
@@ -40,16 +62,39 @@ std::vector<std::string_view> cpu_levels() {
   return names;
 }
 
+std::vector<std::string> cpu_levels_and_forms() {
+  std::vector<std::string> names;
+  for (const std::string_view level : cpu_levels()) {
+    names.emplace_back(level);
+    if (!cpu::has_forms(*find_level(level))) continue;
+    for (const std::string_view form : broadcast_names) names.push_back(fmt::format("{}:{}", level, form));
+  }
+  return names;
+}
+
+std::string cpu_level_problem(std::string_view wanted) {
+  const auto [name, form] = parts_of(wanted);
+  const cpu::Level* level = name.empty() ? nullptr : find_level(name);
+  if (level == nullptr)
+    return fmt::format("expected a level that is available here ({})", fmt::join(cpu_levels(), ", "));
+  if (wanted == name) return {};
+  if (!cpu::has_forms(*level)) return fmt::format("expected {} without a form, as it has one alone", name);
+  if (std::ranges::find(broadcast_names, form) != broadcast_names.end()) return {};
+  return fmt::format("expected a form of {} ({})", name, fmt::join(broadcast_names, ", "));
+}
+
 CpuDevice::CpuDevice(const CpuOptions& options)
-    : level_(&find_level(options.simd_level)),
+    : level_(&expect_level(options.simd_level)),
       activations_(std::make_shared<cpu::Arena>()),
       kept_(std::make_shared<cpu::Arena>()) {
   set_threads(options.threads == 0 ? default_threads() : options.threads);
+  team_.set_forms(forms_of(*level_, parts_of(options.simd_level).form));
   cpu::add_ref_kernels(kernels_);  // a level replaces those it has faster
   level_->add_kernels(kernels_);
 }
 
 std::shared_ptr<Storage> CpuDevice::take(const std::shared_ptr<cpu::Arena>& arena, std::int64_t bytes) {
+  if (bytes < 0) fail("allocate: expected 0 bytes or more, found {}", bytes);
   auto storage = std::make_shared<Storage>();
   storage->device = this;
   storage->data = arena->take(bytes);
@@ -75,6 +120,7 @@ Tensor CpuDevice::prepare(const Tensor& weight) {
       !can_compute(weight.dtype())) {
     return weight;
   }
+  if (&weight.device() != this) fail("prepare: the weight lies on another device");
   const std::int64_t N = weight.shape()[0], K = weight.shape()[1], panels = (N + width - 1) / width;
   auto storage = take(kept_, prepared_bytes(weight.dtype(), N, K));
   storage->layout = Layout::panels;

@@ -14,19 +14,30 @@
 namespace toy {
 
 struct CpuOptions {
-  int threads = 0;           // 0: default_threads()
-  std::string simd_level{};  // empty: the best this processor supports; otherwise a name of cpu_levels()
+  int threads = 0;  // 0: default_threads()
+  /// Empty: the best level that this processor supports. Else one of cpu_levels(), whose micro-kernels get the forms
+  /// that are measured to be the fastest, or of cpu_levels_and_forms().
+  std::string simd_level{};
 };
 
 /// Names of the SIMD levels this processor can run, best first.
 std::vector<std::string_view> cpu_levels();
+/// Names of all levels and, behind those whose micro-kernels have forms, of these: "v4", "v4:memory", "v4:register".
+/// The form never changes a byte.
+std::vector<std::string> cpu_levels_and_forms();
+/// Why that is no value of CpuOptions::simd_level: "expected ..."; empty if it is one.
+std::string cpu_level_problem(std::string_view wanted);
+
 class CpuDevice final : public Device {
  public:
-  /// Errors: an unknown level, or one that this processor lacks (names those it has).
+  /// Errors: an unknown level, or one that this processor lacks; a form that its micro-kernels do not have (names those
+  /// that there are). Takes half a millisecond where forms are measured.
   explicit CpuDevice(const CpuOptions& options = {});
 
   std::string_view name() const override { return "cpu"; }
+  /// The level alone: the form changes no byte.
   std::string_view simd_level() const { return level_->name; }
+  const cpu::Level& level() const { return *level_; }
   /// Whether Precision::bf16 makes products faster; elsewhere it is computed in floats, for the same bytes.
   bool fast_bf16() const { return level_->fast_bf16(); }
   int threads() const { return team_.threads(); }

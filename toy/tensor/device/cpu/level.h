@@ -33,9 +33,14 @@ struct Level {
   int panel_width;      // outputs per panel; 0: weights stay in rows
   bool (*supported)();  // by this processor
   void (*add_kernels)(KernelTable&);
-  void (*pack)(const PackArgs&);  // null when panel_width is 0
-  bool (*fast_bf16)();            // products of bfloats take fewer instructions than those of floats
+  void (*pack)(const PackArgs&);   // null when panel_width is 0
+  bool (*fast_bf16)();             // products of bfloats take fewer instructions than those of floats
+  bool (*has_forms)(MicroKernel);  // in both forms of Broadcast, with the same bytes
+  /// Runs a micro-kernel, a microsecond or less for each round, on `trial_floats` floats that hold zeros; returns its
+  /// operations, a multiply-add as two. Null where there are none.
+  std::int64_t (*run_micro_kernel)(MicroKernel, Broadcast, int rounds, float* memory);
 };
+inline constexpr std::int64_t trial_floats = 12288;
 
 /// For weights that lie in rows, whatever the level: the plain loops.
 void multiply_rows(const LinearArgs& args);

@@ -60,6 +60,7 @@ bool has_generic() { return true; }
 
 bool always() { return true; }
 bool never() { return false; }
+bool no_forms(MicroKernel) { return false; }
 
 }  // namespace
 
@@ -68,7 +69,7 @@ const std::vector<Level>& levels() {
 #define LEVEL(name) when(&has_##name, name::level),
       TOY_LEVELS
 #undef LEVEL
-      {"ref", 0, &always, &add_ref_kernels, nullptr, &never},
+      {"ref", 0, &always, &add_ref_kernels, nullptr, &never, &no_forms, nullptr},
   };
   return all;
 }

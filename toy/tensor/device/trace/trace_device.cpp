@@ -8,6 +8,7 @@
 namespace toy {
 
 std::shared_ptr<Storage> TraceDevice::allocate(std::int64_t bytes, Lifetime lifetime) {
+  if (bytes < 0) fail("allocate: expected 0 bytes or more, found {}", bytes);
   constexpr std::int64_t alignment = 64;
   const std::int64_t rounded = lifetime == Lifetime::step ? (bytes + alignment - 1) / alignment * alignment : 0;
   memory_->live += rounded;
@@ -28,6 +29,11 @@ std::int64_t TraceDevice::id_of(const Tensor& t) {
     values_.push_back({fmt::format("v{}", storage.id), "", t.shape(), t.dtype(), false});
   }
   return storage.id;
+}
+
+const TracedValue& TraceDevice::value(std::int64_t id) const {
+  if (id < 0 || id >= std::ssize(values_)) fail("trace: no value has the id {}", id);
+  return values_[static_cast<std::size_t>(id)];
 }
 
 Tensor TraceDevice::parameter(std::string name, Shape shape, DType dtype) {

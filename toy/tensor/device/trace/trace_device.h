@@ -48,7 +48,8 @@ class TraceDevice final : public Device {
   Tensor parameter(std::string name, Shape shape, DType dtype);
 
   const std::vector<TracedOp>& ops() const { return ops_; }
-  const TracedValue& value(std::int64_t id) const { return values_[static_cast<std::size_t>(id)]; }
+  /// Errors: no value has this id.
+  const TracedValue& value(std::int64_t id) const;
   /// Largest total of a step's tensors that were alive together.
   std::int64_t peak_bytes() const { return memory_->peak; }
 

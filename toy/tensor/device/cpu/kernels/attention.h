@@ -63,16 +63,16 @@ struct Floats {
 };
 
 /// s [rows][64] = q . keys for the first `positions`, element by element of d in order. keys [d][64].
-template <int R, class Numbers>
+template <int R, Broadcast form, class Numbers>
 void scores_tile(const float* const* q, const Numbers& keys, std::int64_t d, std::int64_t positions, float* s) {
   for (std::int64_t j = 0; j < positions; j += 2 * lanes) {
     vf sum[R][2] = {};
     for (std::int64_t i = 0; i < d; ++i) {
       const vf k0 = keys.at(i, j), k1 = keys.at(i, j + lanes);
       for (int r = 0; r < R; ++r) {
-        const vf x = broadcast(q[r][i]);
-        sum[r][0] = fma(x, k0, sum[r][0]);
-        sum[r][1] = fma(x, k1, sum[r][1]);
+        const auto x = factor_at<form>(q[r] + i);
+        sum[r][0] = fma_onto(sum[r][0], k0, x);
+        sum[r][1] = fma_onto(sum[r][1], k1, x);
       }
     }
     for (int r = 0; r < R; ++r) {
@@ -83,7 +83,7 @@ void scores_tile(const float* const* q, const Numbers& keys, std::int64_t d, std
 }
 
 /// V vectors of columns from `column` on, of what values_tile computes.
-template <int R, int V, class Numbers>
+template <int R, int V, Broadcast form, class Numbers>
 void values_columns(const float* p, const Numbers& values, std::int64_t positions, const float* keep, float* o,
                     std::int64_t column) {
   const std::int64_t stride = values.stride;
@@ -95,8 +95,8 @@ void values_columns(const float* p, const Numbers& values, std::int64_t position
     vf value[V];
     for (int v = 0; v < V; ++v) value[v] = values.at(j, column + v * lanes);
     for (int r = 0; r < R; ++r) {
-      const vf x = broadcast(p[r * block + j]);
-      for (int v = 0; v < V; ++v) sum[r][v] = fma(x, value[v], sum[r][v]);
+      const auto x = factor_at<form>(p + r * block + j);
+      for (int v = 0; v < V; ++v) sum[r][v] = fma_onto(sum[r][v], value[v], x);
     }
   }
   for (int r = 0; r < R; ++r) {
@@ -106,11 +106,11 @@ void values_columns(const float* p, const Numbers& values, std::int64_t position
 
 /// o [rows][stride] = o * keep + p . values, position by position in order. p [rows][64], values [64][stride], stride a
 /// multiple of lanes.
-template <int R, class Numbers>
+template <int R, Broadcast form, class Numbers>
 void values_tile(const float* p, const Numbers& values, std::int64_t positions, const float* keep, float* o) {
   std::int64_t i = 0;
-  for (; i + 2 * lanes <= values.stride; i += 2 * lanes) values_columns<R, 2>(p, values, positions, keep, o, i);
-  if (i < values.stride) values_columns<R, 1>(p, values, positions, keep, o, i);
+  for (; i + 2 * lanes <= values.stride; i += 2 * lanes) values_columns<R, 2, form>(p, values, positions, keep, o, i);
+  if (i < values.stride) values_columns<R, 1, form>(p, values, positions, keep, o, i);
 }
 
 /// Calls f with tiles of 6, 3, 2 and 1 rows until all are done: f<R>(first row).
@@ -121,6 +121,15 @@ void for_row_tiles(std::int64_t rows, const F& f) {
   for (; r + 3 <= rows; r += 3) f.template operator()<3>(r);
   for (; r + 2 <= rows; r += 2) f.template operator()<2>(r);
   for (; r < rows; ++r) f.template operator()<1>(r);
+}
+
+/// f<form>() for tiles of R rows. Only the highest come in two forms: the others take little time.
+template <int R, class F>
+void with_form(Broadcast form, const F& f) {
+  if constexpr (has_forms && R == 6) {
+    if (form == Broadcast::from_memory) return f.template operator()<Broadcast::from_memory>();
+  }
+  f.template operator()<Broadcast::in_register>();
 }
 
 /// `inside` in the first n lanes, `outside` in the others.
@@ -187,6 +196,7 @@ struct BlockRows {
   const float* const* q;
   std::int64_t rows, d, positions;
   float *p, *o;
+  Broadcast form;
 };
 
 /// fetch(row): asks for what is needed later, between other work.
@@ -200,12 +210,15 @@ void attention_block(const BlockRows& b, const Numbers& keys, const Numbers& val
       needed[r + i] = positions;
       fetch(r + i);
     }
-    scores_tile<R>(b.q + r, keys, b.d, positions, b.p + r * block);
+    with_form<R>(b.form,
+                 [&]<Broadcast form>() { scores_tile<R, form>(b.q + r, keys, b.d, positions, b.p + r * block); });
   });
   softmax_step(
       b.p, b.rows, scale, first, seen, [&](std::int64_t r) { return needed[r]; }, run);
   for_row_tiles(b.rows, [&]<int R>(std::int64_t r) {
-    values_tile<R>(b.p + r * block, values, needed[r], run.keep + r, b.o + r * values.stride);
+    with_form<R>(b.form, [&]<Broadcast form>() {
+      values_tile<R, form>(b.p + r * block, values, needed[r], run.keep + r, b.o + r * values.stride);
+    });
   });
 }
 
@@ -227,7 +240,7 @@ inline void fetch_row(const AttentionArgs& a, const Segment& segment, std::int64
     fetch_ahead(x->data<float>(), behind(segment, a.kv->kv_heads, row) * d, d);
 }
 
-inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memory) {
+inline void attention_tile(const AttentionArgs& a, const Tile& tile, Broadcast form, float* memory) {
   const KeyValues& kv = *a.kv;
   const Segment& segment = a.segments.data()[tile.s];
   const std::int64_t d = kv.d, head = tile.h0 / (a.heads / kv.kv_heads), rows = tile.tokens * tile.heads;
@@ -249,7 +262,7 @@ inline void attention_tile(const AttentionArgs& a, const Tile& tile, float* memo
 
   const std::int64_t last = segment.past + tile.t0 + tile.tokens - 1;  // position of the tile's last token
   for (std::int64_t first = 0; first <= last; first += block) {
-    const BlockRows here{q, rows, d, min(block, last + 1 - first), p, o};
+    const BlockRows here{q, rows, d, min(block, last + 1 - first), p, o, form};
     const auto seen = [&](std::int64_t r) { return segment.past + tile.t0 + r / tile.heads + 1 - first; };
     const std::byte* half = nullptr;
     if (stored) half = kv.pages.data()[tile.s][first / block] + 2 * head * block * bytes_of(kv.dtype, d);
@@ -317,13 +330,14 @@ inline void attention(const AttentionArgs& a, const Team& team) {
     work += g.count * (g.past + g.count) * a.heads * d;
   }
   const int threads = work < 32768 ? 1 : team.threads();
+  const Broadcast form = team.forms()[MicroKernel::attention];
   // Stored keys make the last tiles of a prompt the longest: they are taken first, by whoever is free.
   const bool stored = !a.kv->pages.empty();
   Pieces pieces(units, stored ? 1 : threads);
   run_region(team, threads, [&](int member) {
     float* memory = a.scratch + member * attention_scratch(d);
     pieces.work(member, [&](std::int64_t unit) {
-      attention_tile(a, tile_at(a, cut, stored ? units - 1 - unit : unit), memory);
+      attention_tile(a, tile_at(a, cut, stored ? units - 1 - unit : unit), form, memory);
     });
   });
 }

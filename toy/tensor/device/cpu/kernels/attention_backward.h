@@ -13,6 +13,7 @@ inline constexpr Strides turned_rows{1, most_rows, block}, weights{block, 1, 0},
 struct HeadBackward {
   const AttentionBackwardArgs& a;
   const Segment& segment;
+  Broadcast form;
   std::int64_t head, group, pad;
   float *keys, *keys_turned, *values_turned, *dk, *dv;            // [64][pad], [d][64], [d][64], [64][pad], [64][pad]
   float *q, *q_turned, *dy, *dy_turned, *dq;                      // [48][pad], [d][48], ...
@@ -25,10 +26,11 @@ struct HeadBackward {
   bool last() const { return head + 1 == a.kv_heads; }  // of its segment
 };
 
-inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment& segment, std::int64_t head,
-                                  float* memory) {
+inline HeadBackward head_backward(const AttentionBackwardArgs& a, const Segment& segment, Broadcast form,
+                                  std::int64_t head, float* memory) {
   HeadBackward h{a,
                  segment,
+                 form,
                  head,
                  a.heads / a.kv_heads,
                  (a.d + lanes - 1) / lanes * lanes,
@@ -131,23 +133,23 @@ inline void backward_tile(const HeadBackward& h, std::int64_t t0, std::int64_t t
     const std::int64_t R = min(tile_height, rows - r), here = min(positions, seen(r + R - 1));
     const std::int64_t wide = (here + panel_width - 1) / panel_width * panel_width;
     float *p = h.p + r * block, *ds = h.ds + r * block;
-    multiply_small<turned_rows>(h.q_turned + r, h.keys_turned, block, R, wide, d, p, block, false);
-    multiply_small<turned_rows>(h.dy_turned + r, h.values_turned, block, R, wide, d, ds, block, false);
+    multiply_small<turned_rows>(h.q_turned + r, h.keys_turned, block, R, wide, d, p, block, false, h.form);
+    multiply_small<turned_rows>(h.dy_turned + r, h.values_turned, block, R, wide, d, ds, block, false, h.form);
     for (std::int64_t i = 0; i < R; ++i) {
       const std::int64_t row = r + i, token = t0 + row / heads, query = h0 + row % heads;
       if (first == 0) fetch_next(h, token, query);
       const float* softmax = a.softmax + h.q_row(token, query) / d * 2;
       weigh_row(a, softmax, seen(row), wide, h.delta[row], p + i * block, ds + i * block);
     }
-    multiply_small<weights>(ds, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0);
+    multiply_small<weights>(ds, h.keys, pad, R, pad, here, h.dq + r * pad, pad, first > 0, h.form);
   }
   for (std::int64_t j = 0; j < positions; j += tile_height) {
     const std::int64_t n = min(tile_height, positions - j),
                        r = max(0, (first + j - t0) * heads);  // the first that sees j
     multiply_small<turned_weights>(h.p + r * block + j, h.dy + r * pad, pad, n, pad, rows - r, h.dv + j * pad, pad,
-                                   true);
+                                   true, h.form);
     multiply_small<turned_weights>(h.ds + r * block + j, h.q + r * pad, pad, n, pad, rows - r, h.dk + j * pad, pad,
-                                   true);
+                                   true, h.form);
   }
   for (std::int64_t t = 0; t < tokens; ++t) {
     for (std::int64_t i = 0; i < heads; ++i) {
@@ -189,11 +191,13 @@ inline void attention_backward(const AttentionBackwardArgs& a, const Team& team)
     work += n * n * a.heads * a.d;
   }
   const int threads = work < 16384 ? 1 : team.threads();
+  const Broadcast form = team.forms()[MicroKernel::attention_backward];
   Pieces pieces(units, threads);
   run_region(team, threads, [&](int member) {
     float* memory = a.scratch + member * attention_backward_scratch(a.d);
     pieces.work(member, [&](std::int64_t unit) {
-      backward_head(head_backward(a, a.segments.data()[unit / a.kv_heads], unit % a.kv_heads, memory));
+      const Segment& segment = a.segments.data()[unit / a.kv_heads];
+      backward_head(head_backward(a, segment, form, unit % a.kv_heads, memory));
     });
   });
 }

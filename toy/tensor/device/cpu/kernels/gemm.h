@@ -31,18 +31,28 @@ struct Product {
 /// of cells are filled up with zeros to a multiple of `multiple`.
 struct Singles {
   static constexpr int per_cell = 1, multiple = 1;
-  static vf multiply(vf sum, vf w, const float* x) { return fma_onto(sum, w, x); }
+  static constexpr bool has_forms = cpu::TOY_LEVEL::has_forms;
+  /// x: as factor_at() gives it.
+  template <class Factor>
+  static vf multiply(vf sum, vf w, Factor x) {
+    return fma_onto(sum, w, x);
+  }
 };
 struct Pairs {
   static constexpr int per_cell = 2, multiple = 1;
-  static vf multiply(vf sum, vf w, const float* x) { return dot_pairs(sum, w, broadcast_cell(x)); }
+  static constexpr bool has_forms = false;  // both halves of x have to be taken apart in registers
+  static vf multiply(vf sum, vf w, vf x) { return dot_pairs(sum, w, x); }
   static vf lanes_of(vf low, vf high) { return pair_lanes(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours(first, second); }
 };
 /// Pairs on a processor that rounds and multiplies them in one instruction; the same bytes.
 struct FastPairs {
   static constexpr int per_cell = 2, multiple = 1;
-  static vf multiply(vf sum, vf w, const float* x) { return dot_pairs_fast(sum, w, x); }
+  static constexpr bool has_forms = cpu::TOY_LEVEL::has_forms;
+  template <class Factor>
+  static vf multiply(vf sum, vf w, Factor x) {
+    return dot_pairs_fast(sum, w, x);
+  }
   static vf lanes_of(vf low, vf high) { return pair_lanes_fast(low, high); }
   static vf neighbours_of(vf first, vf second) { return pair_neighbours_fast(first, second); }
 };
@@ -58,6 +68,10 @@ enum class CellKind : std::uint8_t { singles, pairs, tiles };
 inline CellKind kind_of_cells(Precision precision) {
   if (precision == Precision::f32) return CellKind::singles;
   return has_tiles ? CellKind::tiles : CellKind::pairs;
+}
+
+inline Broadcast packed_form(const Forms& forms, Precision precision) {
+  return forms[precision == Precision::f32 ? MicroKernel::packed_f32 : MicroKernel::packed_bf16];
 }
 
 template <class Cell>
@@ -283,7 +297,7 @@ template <int a_m>
 inline constexpr Strides rows_of_a{a_m, 1, panel_width};
 
 /// c [R][V * lanes] = a b + bias, or c + a b + bias.
-template <class Cell, int R, Strides strides, int V>
+template <class Cell, int R, Strides strides, int V, Broadcast form>
 void multiply_packed(const PackedTile& t) {
   vf sum[R * V];  // of row i / V, vector i % V
   const auto c = [&](int i) { return t.c + i / V * t.c_m + i % V * lanes; };
@@ -302,7 +316,7 @@ void multiply_packed(const PackedTile& t) {
       vf w[V];
       unrolled<V>([&](auto v) { w[v] = load(b + k * b_k + v * lanes); });
       unrolled<R>([&](auto r) {
-        const float* x = a + r * strides.a_m + k * strides.a_k;
+        const auto x = factor_at<form>(a + r * strides.a_m + k * strides.a_k);
         unrolled<V>([&](auto v) { sum[r * V + v] = Cell::multiply(sum[r * V + v], w[v], x); });
       });
     });
@@ -324,23 +338,30 @@ using PackedTileFunction = void (*)(const PackedTile&);
 
 template <class Cell, Strides strides, int V, int... before>
 PackedTileFunction packed_tile(std::int64_t rows, std::integer_sequence<int, before...>) {
-  constexpr PackedTileFunction functions[] = {&multiply_packed<Cell, before + 1, strides, V>...};
+  constexpr PackedTileFunction functions[] = {
+      &multiply_packed<Cell, before + 1, strides, V, Broadcast::in_register>...};
   return functions[rows - 1];
 }
-/// For 1 to tile_height rows.
+/// For 1 to tile_height rows. Only whole tiles come in two forms: those at the edges take little time.
 template <class Cell, Strides strides, int V = vectors>
-PackedTileFunction packed_tile(std::int64_t rows) {
+PackedTileFunction packed_tile(std::int64_t rows, Broadcast form) {
+  if constexpr (Cell::has_forms) {
+    if (form == Broadcast::from_memory && rows == tile_height) {
+      return &multiply_packed<Cell, tile_height, strides, V, Broadcast::from_memory>;
+    }
+  }
   return packed_tile<Cell, strides, V>(rows, std::make_integer_sequence<int, tile_height>());
 }
 
 /// The same for M rows and N columns of floats, N a multiple of lanes; everything in the cache.
 template <Strides strides>
 void multiply_small(const float* a, const float* b, std::int64_t b_k, std::int64_t M, std::int64_t N, std::int64_t K,
-                    float* c, std::int64_t c_m, bool add) {
+                    float* c, std::int64_t c_m, bool add, Broadcast form) {
   for (std::int64_t n = 0; n < N; n += panel_width) {
     for (std::int64_t r = 0; r < M; r += tile_height) {
       const std::int64_t R = min(tile_height, M - r);
-      const auto tile = N - n < panel_width ? packed_tile<Singles, strides, 1>(R) : packed_tile<Singles, strides>(R);
+      const auto tile =
+          N - n < panel_width ? packed_tile<Singles, strides, 1>(R, form) : packed_tile<Singles, strides>(R, form);
       tile({a + r * strides.a_m, b + n, b_k, K, c + r * c_m + n, c_m, add, nullptr});
     }
   }
@@ -370,7 +391,7 @@ static_assert(sizeof(PackedBlock) <= Team::scratch_bytes);
 
 /// Rows of c, at most block_height, for some panels of packed b; one slice of k.
 template <class Cell, Strides strides>
-void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a, Broadcast form) {
   const std::int64_t cells = cells_of<Cell>(p.K), M = rows.end - rows.begin, K = depth.end - depth.begin;
   const std::int64_t row = strides.a_m == 1 ? K : strides.a_m;
   for (std::int64_t panel = panels.begin; panel < panels.end; ++panel) {
@@ -382,10 +403,11 @@ void multiply_slice(const Product& p, Range rows, Range panels, Range depth, con
       const PackedTile tile{a.cells + r * row,        b,   panel_width, K, p.c + (rows.begin + r) * p.c_m + n, p.c_m,
                             p.add || depth.begin > 0, bias};
       if (columns < panel_width) {
-        multiply_edge<tile_height>(tile, R, columns,
-                                   columns <= lanes ? packed_tile<Cell, strides, 1>(R) : packed_tile<Cell, strides>(R));
+        multiply_edge<tile_height>(
+            tile, R, columns,
+            columns <= lanes ? packed_tile<Cell, strides, 1>(R, form) : packed_tile<Cell, strides>(R, form));
       } else {
-        packed_tile<Cell, strides>(R)(tile);
+        packed_tile<Cell, strides>(R, form)(tile);
       }
     }
   }
@@ -450,15 +472,15 @@ void multiply_slice_in_registers(const Product& p, Range rows, Range panels, Ran
 }
 
 template <class Cell>
-void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a) {
+void multiply_slice(const Product& p, Range rows, Range panels, Range depth, const PackedBlock& a, Broadcast form) {
   if constexpr (Cell::multiple > 1) {
     multiply_slice_in_registers<Cell>(p, rows, panels, depth, a);
   } else if (p.a_k != 1) {
-    multiply_slice<Cell, tiles_of_a>(p, rows, panels, depth, a);
+    multiply_slice<Cell, tiles_of_a>(p, rows, panels, depth, a, form);
   } else if (row_stride(depth.end - depth.begin) == long_rows) {
-    multiply_slice<Cell, rows_of_a<long_rows>>(p, rows, panels, depth, a);
+    multiply_slice<Cell, rows_of_a<long_rows>>(p, rows, panels, depth, a, form);
   } else {
-    multiply_slice<Cell, rows_of_a<short_rows>>(p, rows, panels, depth, a);
+    multiply_slice<Cell, rows_of_a<short_rows>>(p, rows, panels, depth, a, form);
   }
 }
 
@@ -480,6 +502,7 @@ struct Chain {
   bool share_a;
   bool together = false;              // threads take pieces from each other
   std::int64_t height = tile_height;  // of a tile
+  Broadcast form = Broadcast::in_register;
   std::int64_t shares = 1, blocks = 0, groups = 0;
 
   std::int64_t tiles() const { return (products[0].M + height - 1) / height; }
@@ -533,7 +556,7 @@ void multiply_piece(const Chain& chain, std::int64_t i, PackedBlock& a) {
     for_slices<Cell>(chain.products[0].K, [&](Range depth) {
       pack_a<Cell>(chain.products[0], rows, depth, a.cells);
       for (std::int64_t j = 0; j < chain.count; ++j) {
-        multiply_slice<Cell>(chain.products[j], rows, panels(chain.products[j]), depth, a);
+        multiply_slice<Cell>(chain.products[j], rows, panels(chain.products[j]), depth, a, chain.form);
       }
     });
     return;
@@ -542,7 +565,7 @@ void multiply_piece(const Chain& chain, std::int64_t i, PackedBlock& a) {
     const Product& p = chain.products[j];
     for_slices<Cell>(p.K, [&](Range depth) {
       pack_a<Cell>(p, rows, depth, a.cells);
-      multiply_slice<Cell>(p, rows, panels(p), depth, a);
+      multiply_slice<Cell>(p, rows, panels(p), depth, a, chain.form);
     });
   }
 }
@@ -560,6 +583,7 @@ struct ProductPlan {
   std::int64_t operations = 0;
   std::int64_t threads = 1;  // that the chains are cut for
   CellKind cells = CellKind::singles;
+  Broadcast form = Broadcast::in_register;
 };
 
 /// Gives b of a product `memory` for its panels, which moves on.
@@ -573,8 +597,8 @@ inline void pack_later(ProductPlan& plan, const Product& p) { plan.packed[plan.p
 
 inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t count, bool share_a,
                       std::int64_t shares) {
-  Chain& chain =
-      plan.chains[plan.chain_count++] = {products, count, share_a, plan.threads > 1, tile_rows_of(plan.cells)};
+  Chain& chain = plan.chains[plan.chain_count++] = {
+      products, count, share_a, plan.threads > 1, tile_rows_of(plan.cells), plan.form};
   cut(chain, shares);
   for (std::int64_t i = 0; i < count; ++i) plan.operations += products[i].M * products[i].N * products[i].K;
 }

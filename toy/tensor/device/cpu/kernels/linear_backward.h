@@ -98,6 +98,7 @@ void each_output(const LinearBackwardArgs& a, std::int64_t begin, std::int64_t s
 inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
   const RowParts rows = row_parts(a);
   ProductPlan work;
+  work.form = packed_form(team.forms(), a.precision);
   plan(a, rows, team.threads(), work);
   if (a.dx != nullptr && a.count == 0) __builtin_memset(a.dx, 0, static_cast<std::size_t>(4 * a.T * a.K));
   std::int64_t columns = 0;

@@ -31,11 +31,12 @@ struct Slice {
   const std::byte* x;     // row rows.begin, element k.begin: floats, bytes, or 16-bit integers beside their cells
   std::int64_t x_stride;  // bytes from one row to the next
   const float* x_scale;   // of int8 blocks
+  Broadcast form;         // of tiles of floats
 };
 
 /// One panel whose last outputs do not exist: through a buffer, so that nothing is written beside y.
 template <class Panel>
-void multiply_partial(ProductTile t, std::int64_t rows, std::int64_t outputs) {
+void multiply_partial(ProductTile t, std::int64_t rows, std::int64_t outputs, Broadcast form) {
   float y[tile_rows<Panel> * panel_width] = {}, bias[panel_width] = {};
   const auto bytes = static_cast<std::size_t>(4 * outputs);
   float* target = t.y;
@@ -47,7 +48,7 @@ void multiply_partial(ProductTile t, std::int64_t rows, std::int64_t outputs) {
   t.y = y;
   t.y_stride = panel_width;
   t.bias = t.bias != nullptr ? bias : nullptr;
-  tile_function<Panel>(rows, 1)(t);
+  tile_function<Panel>(rows, 1, form)(t);
   for (std::int64_t r = 0; r < rows; ++r) __builtin_memcpy(target + r * stride, y + r * panel_width, bytes);
 }
 
@@ -69,9 +70,9 @@ void multiply_rows(const LinearArgs& a, const LinearArgs::Output& out, std::int6
     if (s.x_scale != nullptr) t.x_scale = s.x_scale + rows.begin * t.scale_stride;
     t.y = out.y + (s.rows.begin + rows.begin) * out.N + n;
     if (n + panel_width > out.N) {
-      multiply_partial<Panel>(t, rows.end - rows.begin, out.N - n);
+      multiply_partial<Panel>(t, rows.end - rows.begin, out.N - n, s.form);
     } else {
-      tile_function<Panel>(rows.end - rows.begin, count)(t);
+      tile_function<Panel>(rows.end - rows.begin, count, s.form)(t);
     }
   }
 }
@@ -152,9 +153,9 @@ void each_output(const LinearArgs& a, Range panels, const F& f) {
 }
 
 /// Rows and k of a slice as the kernels for floats or for blocks read them; copied when there are many rows.
-inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, ProductScratch* many) {
+inline Slice make_slice(const LinearArgs& a, bool blocks, Range rows, Range k, Broadcast form, ProductScratch* many) {
   const std::int64_t K = k.end - k.begin;
-  Slice s{rows, k, nullptr, 0, nullptr};
+  Slice s{rows, k, nullptr, 0, nullptr, form};
   if (!blocks) {
     s.x = reinterpret_cast<const std::byte*>(a.x + rows.begin * a.K + k.begin);
     s.x_stride = 4 * a.K;
@@ -187,21 +188,22 @@ inline std::int64_t slice_length(const LinearArgs& a, DType dtype) {
 
 /// At most slice_rows rows of one weight's panels.
 inline void multiply_output(const LinearArgs& a, const LinearArgs::Output& out, Range rows, Range panels,
-                            ProductScratch& memory) {
+                            Broadcast form, ProductScratch& memory) {
   const bool blocks = is_block(out.dtype);
   if (rows.end - rows.begin < many_rows) {
-    return multiply_panels(a, out, panels, make_slice(a, blocks, rows, {0, a.K}, nullptr), nullptr);
+    return multiply_panels(a, out, panels, make_slice(a, blocks, rows, {0, a.K}, form, nullptr), nullptr);
   }
   const std::int64_t length = slice_length(a, out.dtype);
   for (std::int64_t k = 0; k < a.K; k += length) {
-    multiply_panels(a, out, panels, make_slice(a, blocks, rows, {k, min(k + length, a.K)}, &memory), &memory);
+    const Slice slice = make_slice(a, blocks, rows, {k, min(k + length, a.K)}, form, &memory);
+    multiply_panels(a, out, panels, slice, &memory);
   }
 }
 
 /// Some panels of all outputs together, for at most slice_rows rows.
-inline void multiply_share(const LinearArgs& a, Range rows, Range panels, ProductScratch& memory) {
+inline void multiply_share(const LinearArgs& a, Range rows, Range panels, Broadcast form, ProductScratch& memory) {
   each_output(a, panels,
-              [&](const LinearArgs::Output& out, Range here) { multiply_output(a, out, rows, here, memory); });
+              [&](const LinearArgs::Output& out, Range here) { multiply_output(a, out, rows, here, form, memory); });
 }
 
 /// The next panels that no thread has taken: two thirds of a fair share of the rest, so that a thread that comes late
@@ -245,6 +247,7 @@ inline void linear(const LinearArgs& a, const Team& team) {
   if (panels == 0) return rows && a.panels == nullptr ? cpu::multiply_rows(a) : void();
   const int threads = a.T * bytes < 262144 ? 1 : team.threads();
   if (blocks) for_ranges(team, a.T > 1 ? threads : 1, a.T, [&](Range here) { quantize_rows(a, here); });
+  const Broadcast form = team.forms()[MicroKernel::panel_f32];
   const bool many = a.T >= many_rows;
   const ProductCut cut = cut_product(a.T, panels, threads);
   Pieces pieces(many ? cut.pieces() : 0, 1);
@@ -252,11 +255,12 @@ inline void linear(const LinearArgs& a, const Team& team) {
   run_region(team, threads, [&](int member) {
     ProductScratch& memory = *reinterpret_cast<ProductScratch*>(team.scratch(member));
     if (many) {
-      return pieces.work(member, [&](std::int64_t i) { multiply_share(a, cut.rows_of(i), cut.panels_of(i), memory); });
+      return pieces.work(member,
+                         [&](std::int64_t i) { multiply_share(a, cut.rows_of(i), cut.panels_of(i), form, memory); });
     }
     for (Range r{0, 1}; r.begin < r.end;) {
       r = take_panels(panels, threads, &next);
-      multiply_share(a, {0, a.T}, r, memory);
+      multiply_share(a, {0, a.T}, r, form, memory);
     }
   });
   if (rows && a.panels == nullptr) cpu::multiply_rows(a);

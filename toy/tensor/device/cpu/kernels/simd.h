@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "toy/tensor/device/forms.h"
 #include "toy/tensor/ops/dequantize.h"
 
 #if defined(__SSSE3__)
@@ -113,18 +114,49 @@ inline vf broadcast_cell(const float* p) {
   return reinterpret_cast<vf>(cell + vi{});
 }
 
-/// sum + a times the float at b, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop
-/// from register to register and some to the stack. AVX-512 reads b once more in place of an instruction that spreads
-/// it.
+/// Whether multiply-adds of this level can read a factor for all lanes from memory.
+#if defined(__AVX512F__)
+inline constexpr bool has_forms = true;
+#else
+inline constexpr bool has_forms = false;
+#endif
+
+/// The 32 bits at p as a multiply-add of that form takes them: their address, or a register with them in every lane.
+template <Broadcast form>
+[[gnu::always_inline]] inline auto factor_at(const float* p) {
+#if defined(__AVX512F__)
+  if constexpr (form == Broadcast::from_memory) {
+    return p;
+  } else {
+    vf all;
+    asm("vbroadcastss %1, %0" : "=v"(all) : "m"(*p));  // the compiler would have multiply-adds read it again
+    return all;
+  }
+#else
+  return broadcast_cell(p);
+#endif
+}
+
+/// sum + a b, into the register of the sum: left to itself, GCC 12 moves the sums of a long loop from register to
+/// register and some to the stack.
+inline vf fma_onto(vf sum, vf a, vf b) {
+#if defined(__AVX512F__)
+  asm("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+#elif defined(__FMA__)
+  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+  return sum;
+#else
+  return fma(a, b, sum);
+#endif
+}
+/// The same with the float at b in every lane.
 inline vf fma_onto(vf sum, vf a, const float* b) {
 #if defined(__AVX512F__)
   asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(a), "m"(*b));
   return sum;
-#elif defined(__FMA__)
-  asm("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(broadcast_cell(b)));
-  return sum;
 #else
-  return fma(a, broadcast_cell(b), sum);
+  return fma_onto(sum, a, broadcast_cell(b));
 #endif
 }
 
@@ -225,6 +257,14 @@ inline vf pair_lanes_fast(vf low, vf high) {
 }
 
 /// dot_pairs in one instruction, which processors of this level may lack.
+inline vf dot_pairs_fast(vf sum, vf w, vf x) {
+#if defined(__AVX512VNNI__)
+  asm("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(w), "v"(x));
+  return sum;
+#else
+  return dot_pairs(sum, w, x);
+#endif
+}
 inline vf dot_pairs_fast(vf sum, vf w, const float* x) {
 #if defined(__AVX512VNNI__)
   asm("vdpbf16ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(w), "m"(*x));

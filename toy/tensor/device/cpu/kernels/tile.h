@@ -24,21 +24,29 @@ struct ProductTile {
 template <int R, int P>
 using Accumulators = vf[R][P][vectors];
 
-template <class Panel, int R, int P>
+/// f(r, p, v) for all accumulators of a tile, with numbers that the compiler knows: GCC 12 keeps sums that are indexed
+/// by a loop in memory, and stores each of them at every k.
+template <int R, int P, class F>
+[[gnu::always_inline]] inline void each_sum(const F& f) {
+  unrolled<R>([&](auto r) __attribute__((always_inline)) {
+    unrolled<P * vectors>([&](auto i)
+                              __attribute__((always_inline)) { f(r, Known<i / vectors>{}, Known<i % vectors>{}); });
+  });
+}
+
+template <class Panel, int R, int P, Broadcast form>
 [[gnu::always_inline]] inline void multiply_numbers(const ProductTile& t, Accumulators<R, P>& sum) {
   constexpr std::int64_t step = panel_width * info(Panel::dtype).block_bytes;
-  const std::byte* panel = t.panel;
-  for (std::int64_t k = 0; k < t.K; ++k, panel += step) {
+  const std::byte *panel = t.panel, *x = t.x;
+  for (std::int64_t k = 0; k < t.K; ++k, panel += step, x += sizeof(float)) {
     vf w[P][vectors];
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < vectors; ++v) w[p][v] = Panel::load_k(panel + p * t.panel_bytes, v);
-    }
-    for (int r = 0; r < R; ++r) {
-      const vf x = broadcast(reinterpret_cast<const float*>(t.x + r * t.x_stride)[k]);
-      for (int p = 0; p < P; ++p) {
-        for (int v = 0; v < vectors; ++v) sum[r][p][v] = fma(x, w[p][v], sum[r][p][v]);
-      }
-    }
+    each_sum<1, P>([&](auto, auto p, auto v)
+                       __attribute__((always_inline)) { w[p][v] = Panel::load_k(panel + p * t.panel_bytes, v); });
+    unrolled<R>([&](auto r) __attribute__((always_inline)) {
+      const auto factor = factor_at<form>(reinterpret_cast<const float*>(x + r * t.x_stride));
+      each_sum<1, P>([&](auto, auto p, auto v)
+                         __attribute__((always_inline)) { sum[r][p][v] = fma_onto(sum[r][p][v], w[p][v], factor); });
+    });
   }
 }
 
@@ -46,7 +54,7 @@ template <class Panel, int R, int P>
 template <class Panel, int R, int P>
 [[gnu::always_inline]] inline void multiply_group(const ProductTile& t, const std::byte* block, std::int64_t k,
                                                   int group, Accumulators<R, P>& sum) {
-  for (int p = 0; p < P; ++p) {
+  unrolled<P>([&](auto p) __attribute__((always_inline)) {
     vi dots[R][vectors] = {};
     vi offset[vectors] = {};
     const std::byte* x = t.x + k;
@@ -55,14 +63,14 @@ template <class Panel, int R, int P>
           if (int8_offset != 0) offset[v] = dot4(offset[v], w, zero_bytes());
           for (int r = 0; r < R; ++r) dots[r][v] = dot4(dots[r][v], w, broadcast_quad(x + r * t.x_stride + 4 * q));
         });
-    for (int v = 0; v < vectors; ++v) {
+    unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
       const vf scale = Panel::scale(block + p * t.panel_bytes, group, v);
-      for (int r = 0; r < R; ++r) {
+      unrolled<R>([&](auto r) __attribute__((always_inline)) {
         const vf both = scale * broadcast(t.x_scale[r * t.scale_stride + k / 32]);
         sum[r][p][v] = fma(to_float(dots[r][v] - offset[v]), both, sum[r][p][v]);
-      }
-    }
-  }
+      });
+    });
+  });
 }
 
 template <class Panel, int R, int P>
@@ -83,55 +91,50 @@ template <int group, int R>
   const std::int32_t* w = t.cells->cells;
   for (std::int64_t g = 0; g < t.K / group; ++g) {
     vi dots[R][vectors];
-    for (int r = 0; r < R; ++r) {
-      for (int v = 0; v < vectors; ++v) dots[r][v] = load_start(*t.cells, g, v);
-    }
+    each_sum<R, 1>([&](auto r, auto, auto v)
+                       __attribute__((always_inline)) { dots[r][v] = load_start(*t.cells, g, v); });
     const std::byte* x = t.x + g * cells * 4;
 #pragma GCC unroll 16
     for (int c = 0; c < cells; ++c, w += panel_width) {
       const vi w0 = load_cells(w), w1 = load_cells(w + lanes);
-      for (int r = 0; r < R; ++r) {
+      unrolled<R>([&](auto r) __attribute__((always_inline)) {
         const vi value = broadcast_quad(x + r * t.x_stride + 4 * c);
         dots[r][0] = dot_cell(dots[r][0], w0, value);
         dots[r][1] = dot_cell(dots[r][1], w1, value);
-      }
+      });
     }
-    for (int r = 0; r < R; ++r) {
+    unrolled<R>([&](auto r) __attribute__((always_inline)) {
       const vf x_scale = broadcast(t.x_scale[r * t.scale_stride + g * group / 32]);
-      for (int v = 0; v < vectors; ++v) {
+      unrolled<vectors>([&](auto v) __attribute__((always_inline)) {
         const vf both = load(t.cells->scales + g * panel_width + v * lanes) * x_scale;
         sum[r][0][v] = fma(to_float(dots[r][v]), both, sum[r][0][v]);
-      }
-    }
+      });
+    });
   }
 }
 
-template <class Panel, int R, int P>
+template <class Panel, int R, int P, Broadcast form = Broadcast::in_register>
 void multiply_tile(const ProductTile& t) {
   Accumulators<R, P> sum;
-  for (int r = 0; r < R; ++r) {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < vectors; ++v) {
-        sum[r][p][v] = t.resume ? load(t.y + r * t.y_stride + p * panel_width + v * lanes) : vf{};
-      }
-    }
+  const auto y = [&](int r, int p, int v) { return t.y + r * t.y_stride + p * panel_width + v * lanes; };
+  if (t.resume) {
+    each_sum<R, P>([&](auto r, auto p, auto v) __attribute__((always_inline)) { sum[r][p][v] = load(y(r, p, v)); });
+  } else {
+    each_sum<R, P>([&](auto r, auto p, auto v) __attribute__((always_inline)) { sum[r][p][v] = vf{}; });
   }
   if constexpr (Panel::expanded) {
     multiply_cells<Panel::group, R>(t, sum);
   } else if constexpr (is_block(Panel::dtype)) {
     multiply_blocks<Panel, R, P>(t, sum);
   } else {
-    multiply_numbers<Panel, R, P>(t, sum);
+    multiply_numbers<Panel, R, P, form>(t, sum);
   }
-  for (int r = 0; r < R; ++r) {
-    for (int p = 0; p < P; ++p) {
-      for (int v = 0; v < vectors; ++v) {
-        const std::int64_t n = p * panel_width + v * lanes;
-        const vf y = t.bias == nullptr ? sum[r][p][v] : sum[r][p][v] + load(t.bias + n);
-        store(t.y + r * t.y_stride + n, y);
-      }
-    }
+  if (t.bias != nullptr) {
+    each_sum<R, P>([&](auto r, auto p, auto v) __attribute__((always_inline)) {
+      sum[r][p][v] = sum[r][p][v] + load(t.bias + p * panel_width + v * lanes);
+    });
   }
+  each_sum<R, P>([&](auto r, auto p, auto v) __attribute__((always_inline)) { store(y(r, p, v), sum[r][p][v]); });
 }
 
 using TileFunction = void (*)(const ProductTile&);
@@ -141,30 +144,26 @@ inline constexpr int registers = vector_bytes == 64 ? 32 : 16;
 template <class Panel>
 inline constexpr int tile_rows = is_block(Panel::dtype) ? (registers == 32 ? 6 : 4) : (registers == 32 ? 12 : 6);
 
-/// The tile for `rows` rows and `panels` panels: one row takes 4, 2 or 1, two rows take 2 or 1, more rows take 1.
+template <class Panel, Broadcast form, int... before>
+TileFunction tile_function(std::int64_t rows, std::integer_sequence<int, before...>) {
+  constexpr TileFunction functions[] = {&multiply_tile<Panel, before + 1, 1, form>...};
+  return functions[rows - 1];
+}
+
+/// The tile for `rows` rows and `panels` panels: one row takes 4, 2 or 1, two rows take 2 or 1, more rows take 1. Only
+/// tiles of floats and one panel come in two forms: rows of int8 are the factor that dot4() cannot read from memory,
+/// and where there are several panels a register serves them all.
 template <class Panel>
-TileFunction tile_function(std::int64_t rows, std::int64_t panels) {
+TileFunction tile_function(std::int64_t rows, std::int64_t panels, Broadcast form) {
   if constexpr (!Panel::expanded) {
     if (panels == 4) return &multiply_tile<Panel, 1, 4>;
     if (panels == 2) return rows == 1 ? &multiply_tile<Panel, 1, 2> : &multiply_tile<Panel, 2, 2>;
   }
-  constexpr TileFunction functions[] = {
-    &multiply_tile<Panel, 1, 1>,
-    &multiply_tile<Panel, 2, 1>,
-    &multiply_tile<Panel, 3, 1>,
-    &multiply_tile<Panel, 4, 1>,
-    &multiply_tile<Panel, 5, 1>,
-    &multiply_tile<Panel, 6, 1>,
-#if TOY_VECTOR_BYTES == 64
-    &multiply_tile<Panel, 7, 1>,
-    &multiply_tile<Panel, 8, 1>,
-    &multiply_tile<Panel, 9, 1>,
-    &multiply_tile<Panel, 10, 1>,
-    &multiply_tile<Panel, 11, 1>,
-    &multiply_tile<Panel, 12, 1>,
-#endif
-  };
-  return functions[rows - 1];
+  constexpr std::make_integer_sequence<int, tile_rows<Panel>> all;
+  if constexpr (has_forms && Panel::dtype == DType::F32) {
+    if (form == Broadcast::from_memory) return tile_function<Panel, Broadcast::from_memory>(rows, all);
+  }
+  return tile_function<Panel, Broadcast::in_register>(rows, all);
 }
 
 }  // namespace toy::cpu::TOY_LEVEL

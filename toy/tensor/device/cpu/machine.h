@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace toy::cli {
+namespace toy::cpu {
 
 /// "AMD EPYC 7B13", or "unknown".
 std::string processor_name();
@@ -31,4 +31,4 @@ class ReadBandwidth {
 /// `simd_level` is a name of cpu_levels().
 double f32_peak(int threads, std::string_view simd_level);
 
-}  // namespace toy::cli
+}  // namespace toy::cpu
