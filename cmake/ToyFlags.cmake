@@ -8,7 +8,11 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 
+# A build that began without ccache goes on without: with it everything would be compiled again.
 find_program(CCACHE ccache)
+if(NOT CCACHE)
+  set(CCACHE "" CACHE FILEPATH "Keeps what was compiled" FORCE)
+endif()
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
 endif()

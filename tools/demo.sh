@@ -1,8 +1,35 @@
 #!/bin/sh
-# The main job. Without a model: trains one on built-in stories for at most a minute, then lets the model that the program
-# carries finish a story. With one: what it is, what it says, how fast it is. Usage: tools/demo.sh [MODEL.gguf]
+# The main job: installs and builds what the program needs. Without a model it trains one on built-in stories for about a
+# minute and lets it tell a story. With one: what it is, what it says, how fast it is.
+# Usage: tools/demo.sh [MODEL.gguf]     JOBS: compilers at a time
 set -eu
 cd "$(dirname "$0")/.."
+jobs=${JOBS:-$(tools/jobs)}
+model=${1:-}
+
+# compile_minutes: of one core, for the program.
+compile_minutes=10
+if [ -x build/toy ]; then
+  echo "1. Builds what has changed in the program."
+else
+  echo "1. Installs the packages that the program is built from, if some are missing."
+  echo "   Builds the program, with $jobs compilers at a time: about $(((compile_minutes + jobs - 1) / jobs)) minutes."
+fi
+if [ -n "$model" ]; then
+  echo "2. Describes $model, lets it write, and measures it."
+else
+  echo "2. Trains a new model on built-in stories: about a minute."
+  echo "3. Lets it tell one."
+fi
+echo
+
+tools/install-deps --program
+mkdir -p build
+cmake --preset release > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+# On a terminal ninja shows one line that changes; elsewhere that would be a line for each file.
+quiet=
+[ -t 1 ] || quiet=--quiet
+NINJA_STATUS='building the program: %f of %t, %es: ' cmake --build build --target toy -j "$jobs" -- $quiet
 
 run() {
   printf '\n$ build/toy'
@@ -11,19 +38,19 @@ run() {
   build/toy "$@"
 }
 
-if [ $# -gt 0 ] && [ -n "$1" ]; then
-  run describe "$1"
-  run infer "$1" --prompt "Once upon a time" --n 64
-  run bench "$1" -p 128 -n 32
+if [ -n "$model" ]; then
+  run describe "$model"
+  run infer "$model" --prompt "Once upon a time" --n 64
+  run bench "$model" -p 128 -n 32
   exit 0
 fi
 
 rm -rf data/demo
-echo "A new model learns to tell stories, for at most 60 seconds. Step 0 is what it says before."
-run train from-scratch --max-time 60 --steps 600 --batch-size 16 --lr 8e-3 --warmup-steps 50 --cosine --documents --cuts 3 \
-  --eval-every 200 --gen-every 600 --out data/demo
+echo
+echo "A new model learns to tell stories. Step 0 is what it says before."
+run train from-scratch --fit-time 60 --batch-size 16 --lr 8e-3 --cosine --documents --cuts 3 --val-share 0.03 \
+  --eval-every 100 --gen-every 1000 --save-every 0 --out data/demo
 weights=$(ls -t data/demo/*/weights/*.gguf | head -n 1)
 echo
-echo "What it says now, and what the model inside the program says, which had more time to learn:"
+echo "What it says now; the model inside the program (build/toy infer) had more time to learn:"
 run infer "$weights" --prompt "Once upon a time" --n 100 --quiet
-run infer --prompt "Once upon a time, there was a little" --n 120 --quiet

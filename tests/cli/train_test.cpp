@@ -70,6 +70,38 @@ TEST_F(Train, the_loss_curve_is_the_same_in_every_run) {
   EXPECT_NE(a.out.find("step      0  sample  Once upon a time"), std::string::npos) << a.out;
 }
 
+/// The number after `option` in a text.
+std::string number_after(const std::string& text, const std::string& option) {
+  const auto at = text.find(option + " ");
+  if (at == std::string::npos) return "";
+  const auto begin = at + option.size() + 1;
+  return text.substr(begin, text.find_first_not_of("0123456789", begin) - begin);
+}
+
+TEST_F(Train, a_time_is_filled_with_a_whole_schedule) {
+  std::vector<std::string> all = words({"--cosine", "--gen-every", "0", "--json"});
+  const auto option = std::ranges::find(all, "--steps");
+  *option = "--fit-time";
+  *(option + 1) = "0.3";
+  const Finished fitted = toy(all, start);
+  ASSERT_EQ(fitted.code, 0) << fitted.err;
+  const std::string steps = number_after(fitted.err, "--steps"), warmup = number_after(fitted.err, "--warmup-steps");
+  ASSERT_FALSE(steps.empty() || warmup.empty()) << fitted.err;
+  EXPECT_EQ(std::stoi(warmup), std::max(1, std::stoi(steps) / 10));
+  const Json a = Json::parse(fitted.out);
+  EXPECT_EQ(a["steps"], std::stoi(steps));
+  EXPECT_EQ(a["end"], "completed");
+  const std::filesystem::path runs = folder.str();
+  EXPECT_EQ(Json::parse(read_file(runs / a["run"] / "config.json"))["steps"], std::stoi(steps));
+
+  // The same as when these numbers are given.
+  *option = "--steps";
+  *(option + 1) = steps;
+  all.insert(all.end(), {"--warmup-steps", warmup});
+  const Json b = Json::parse(toy(all, start).out);
+  EXPECT_EQ(read_file(runs / b["weights"]), read_file(runs / a["weights"]));
+}
+
 TEST_F(Train, an_interruption_saves_and_resuming_ends_like_a_run_without) {
   const std::vector<std::string> many = {"--gen-every", "0", "--eval-every", "0", "--save-every", "0"};
   std::vector<std::string> all = words(many);
@@ -200,7 +232,11 @@ TEST_F(Train, wrong_questions_are_answered_in_one_line) {
     EXPECT_NE(f.err.find(what), std::string::npos) << f.err;
     EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(folder.str()) / "runs" / "llama-19700101-001"));
   };
-  refused({"--cosine"}, "--cosine needs --warmup-steps");
+  refused({"--cosine"}, "--cosine needs --warmup-steps or --fit-time");
+  refused({"--fit-time", "9", "--steps", "9"}, "give only one of --steps, --fit-time");
+  refused({"--fit-time", "9", "--resume", "a-run"}, "give only one of --resume, --fit-time");
+  refused({"--fit-time", "9", "--dry-run"}, "give only one of --dry-run, --fit-time");
+  refused({"--fit-time", "0"}, "--fit-time");
   refused({"--d-model", "64", "--heads", "5"}, "d-model 64 is not a multiple of heads 5");
   refused({"--corpus", "none-*.txt"}, "matches no file");
   refused({"--steps", "0"}, "--steps");

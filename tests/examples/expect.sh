@@ -1,5 +1,6 @@
 # Sourced by example_NN.sh with PROGRAM in $1: runs it twice and gives its output in $output.
 program=$1
+[ -x "$1" ] || { echo "$1 is not built; make everything builds it" >&2; exit 1; }
 output=$("$1") || { echo "$1: exit code $?" >&2; exit 1; }
 [ "$output" = "$("$1")" ] || { echo "$1: a second run prints something else" >&2; exit 1; }
 

@@ -1,26 +1,21 @@
 #!/bin/sh
 . "$(dirname "$0")/lib.sh"
 
-table() { put toy/tensor/op_table.h; }
-add() { printf 'Tensor add(const Tensor& a, const Tensor& b);\nstruct AddArgs {\n  static constexpr Op op{"add"};\n};\n'; }
+loops() { put toy/tensor/device/cpu/ref_kernels.cpp; }
+add() { printf 'Tensor add(const Tensor& a, const Tensor& b);\nstruct AddArgs {\n  static constexpr Op op{"add", "y = a + b", true};\n};\n'; }
 gelu() { printf 'Tensor gelu(const Tensor& x);\n'; }
 
-echo '    OpInfo{"add", "y = a + b", false},' | table
+echo '  set<AddArgs, add_ref>(table);' | loops
 add | put toy/tensor/ops/add.h
 good ops
 
-printf '    OpInfo{"add", "", false},\n    OpInfo{"mul", "", false},\n' | table
-bad ops 'op_table.h:2: no header of toy/tensor/ops has Op op{"mul"}'
-bad ops 'op_table.h:2: no header of toy/tensor/ops has function mul()'
-echo '    OpInfo{"add", "", false},' | table
+echo '  set<AddArgsOf<Number>, add_ref<Number>>(table);' | loops
+bad ops "toy/tensor/ops/add.h:3: op add: toy/tensor/device/cpu/ref_kernels.cpp sets no loop for AddArgs"
+echo '  set<AddArgs, add_ref>(table); table.set<GeluArgs>(f);' | loops
 
 gelu | put toy/tensor/ops/gelu.h
-bad ops "toy/tensor/ops/gelu.h:1: function gelu returns tensors, but is not an op"
-echo '  static constexpr Op op{"gelu"};' | put toy/tensor/ops/gelu.h
-bad ops "toy/tensor/ops/gelu.h:1: op gelu is not in"
+bad ops "toy/tensor/ops/gelu.h:1: function gelu returns tensors, but no struct has Op"
+printf 'struct GeluArgs {\n  static constexpr Op op{"gelu", "", true};\n};\n' | put toy/tensor/ops/gelu.h
+bad ops "toy/tensor/ops/gelu.h:2: op gelu has no function gelu()"
 add | put toy/tensor/ops/gelu.h
 bad ops "op add is also in toy/tensor/ops/add.h"
-rm "$tree/toy/tensor/ops/gelu.h"
-
-printf '    OpInfo{"add", "", false},\n    OpInfo{"add", "", false},\n' | table
-bad ops "op add stands twice"

@@ -115,5 +115,17 @@ TEST(ExpectedIds, AreThoseOfTheTexts) {
   }
 }
 
+TEST(StepsWithin, FillTheTimeTogetherWithTheirValidations) {
+  EXPECT_EQ(steps_within(10, 1000, 100, {}), 100);
+  // 10,000 tokens, 10 and 20 of them for the last two validations, and 1 beside the 100 of each step for the others.
+  EXPECT_EQ(steps_within(10, 1000, 100, {.each = 30, .every_steps = 10, .at_the_end = 60}), (10000 - 30) / 101);
+  EXPECT_EQ(steps_within(10, 1000, 100, {.each = 30, .at_the_end = 60}), (10000 - 30) / 100);
+}
+
+TEST(StepsWithin, AreAtLeastOneAndAtMostWhatAnOptionHolds) {
+  EXPECT_EQ(steps_within(1, 1000, 100, {.at_the_end = 1e6}), 1);
+  EXPECT_EQ(steps_within(1e9, 1e9, 1, {}), 1 << 30);
+}
+
 }  // namespace
 }  // namespace toy

@@ -93,9 +93,9 @@ std::string ops_text(const GgufFile& file, std::int64_t tokens) {
                                  plural(tokens, "token"), table(rows, "lllrr"));
   text += fmt::format("  total: {} FLOPs, {} bytes read and written\n\nFormulas\n", si(flops), si(bytes));
   std::vector<std::vector<std::string>> formulas;
-  for (const OpInfo& info : op_table) {
-    const bool used = std::ranges::any_of(trace.ops(), [&](const TracedOp& op) { return op.op == &info; });
-    if (used) formulas.push_back({"  " + std::string(info.name), std::string(info.formula)});
+  for (const TracedOp& op : trace.ops()) {
+    std::vector<std::string> formula{"  " + std::string(op.op->name), std::string(op.op->formula)};
+    if (std::ranges::find(formulas, formula) == formulas.end()) formulas.push_back(std::move(formula));
   }
   return text + table(formulas, "ll");
 }

@@ -84,8 +84,9 @@ RunObserver TrainDisplay::observer() {
   RunObserver o;
   o.step = [this](const StepResult& r, double seconds) { step(r, seconds); };
   o.evaluation = [this](std::int64_t at, double validation, double training) {
-    print(fmt::format("step {:>6}  validation loss {:.4f}  training loss {:.4f}  perplexity {:.2f}\n", at, validation,
-                      training, std::exp(validation)));
+    const double loss = losses_.empty() ? training : losses_.back();  // as on the lines of steps
+    print(fmt::format("step {:>6}  loss {:.4f}  validation loss {:.4f}  perplexity {:.2f}\n", at, loss, validation,
+                      std::exp(validation)));
   };
   o.sample = [this](std::int64_t at, const std::string& prompt, const std::string& text) {
     print(fmt::format("step {:>6}  sample  {}{}\n", at, one_line(prompt), one_line(text)));

@@ -143,7 +143,7 @@ std::vector<Setting> optimizer_settings() {
        [](auto& a, auto& c) { c.recipe.options.rate = *a.number("--lr"); }},
       {whole("--warmup-steps", "steps in which it rises", "0", 0),
        [](auto& a, auto& c) { c.recipe.options.warmup = *a.integer("--warmup-steps"); }},
-      {{.name = "--cosine", .help = "then it falls along half a cosine; needs --warmup-steps"},
+      {{.name = "--cosine", .help = "then it falls along half a cosine; needs --warmup-steps or --fit-time"},
        [](auto& a, auto& c) { c.recipe.options.cosine = a.has("--cosine"); }},
       {{.name = "--min-lr",
         .metavar = "X",
@@ -254,8 +254,8 @@ std::vector<Option> recipe_options() { return options_of(recipe_settings()); }
 RunConfig run_config(const Arguments& a) {
   RunConfig config;
   for (const Setting& s : settings()) s.set(a, config);
-  if (a.has("--cosine") && !a.has("--warmup-steps")) {
-    refuse("--cosine needs --warmup-steps: the rate rises to --lr before it falls");
+  if (a.has("--cosine") && !a.has("--warmup-steps") && !a.has("--fit-time")) {
+    refuse("--cosine needs --warmup-steps or --fit-time: the rate rises to --lr before it falls");
   }
   if (a.has("--min-lr") && !a.has("--cosine")) refuse("--min-lr needs --cosine: without it the rate does not fall");
   if (a.has("--vocab-size") && config.recipe.vocabulary.kind != "bpe") {
@@ -264,7 +264,11 @@ RunConfig run_config(const Arguments& a) {
   }
   a.at_most_one({"--clip-grad", "--no-clip-grad"});
   refuse_without_effect(a, config);
-  config.recipe.options.check();
+  TrainingOptions options = config.recipe.options;
+  // The steps and, where none are given, those in which the rate rises are not known before they are fitted to the
+  // time.
+  if (a.has("--fit-time")) options.steps = options.warmup + 1;
+  options.check();
   config.options.check();
   config.recipe.model = config.recipe.model.resolved();
   return config;

@@ -1,8 +1,8 @@
-// What a device is: memory, prepared weights, and kernels found by the op's place in the table.
+// What a device is: memory, prepared weights, and kernels found by the type of an op's arguments.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,51 +10,26 @@
 #include <utility>
 #include <variant>
 
-#include "toy/tensor/op_table.h"
+#include "toy/tensor/kernel_table.h"
 #include "toy/tensor/team.h"
 #include "toy/tensor/tensor.h"
 
 namespace toy {
-
-/// Args<double>: the struct of arguments of an op on F64.
-template <class Args>
-inline constexpr bool on_doubles = false;
-template <template <class> class Args>
-inline constexpr bool on_doubles<Args<double>> = true;
-
-/// Kernels of a device, one per op and number type. Each takes the op's struct of arguments.
-class KernelTable {
- public:
-  template <class Args>
-  void set(void (*kernel)(const Args&, const Team&)) {
-    kernels_[row<Args>()] = reinterpret_cast<Untyped>(kernel);
-  }
-  template <class Args>
-  auto get() const {
-    return reinterpret_cast<void (*)(const Args&, const Team&)>(kernels_[row<Args>()]);
-  }
-  bool has(std::size_t op) const { return kernels_[op] != nullptr; }
-
- private:
-  using Untyped = void (*)();
-  template <class Args>
-  static constexpr std::size_t row() {
-    return Args::op.index + (on_doubles<Args> ? op_count : 0);
-  }
-  std::array<Untyped, 2 * op_count> kernels_{};
-};
 
 /// A constant of an op as the trace shows it, for example {"eps", 1e-5}.
 using Hyperparameter = std::pair<std::string_view, std::variant<std::int64_t, double, std::string_view>>;
 
 /// One op as it ran, for devices that record instead of computing.
 struct OpRecord {
-  const OpInfo* op = nullptr;
+  const Op* op = nullptr;
   std::span<const Tensor* const> inputs;  // an absent optional input is an empty Tensor
   std::span<const Tensor> outputs;
   std::span<const Hyperparameter> hyperparameters;
   double flops = 0;
 };
+
+/// Seconds by the name of an op.
+using OpSeconds = std::map<std::string_view, double>;
 
 /// How long memory is meant to live: within one step, or across steps (states, weights).
 enum class Lifetime : std::uint8_t { step, kept };
@@ -82,15 +57,9 @@ class Device {
   const Team& team() const { return team_; }
   /// The tape that records ops on this device now; null: none.
   Tape* tape() const { return tape_; }
-  /// Where the seconds that each op's kernels take are added up, by its row in the table (op_count of them); empty:
-  /// nowhere. The numbers must outlive their use. Errors: another number of them.
-  void time_ops(std::span<double> seconds) {
-    if (!seconds.empty() && seconds.size() != op_count) {
-      fail("time_ops: expected {} numbers, found {}", op_count, seconds.size());
-    }
-    op_seconds_ = seconds;
-  }
-  std::span<double> op_seconds() const { return op_seconds_; }
+  /// Where the seconds that each op's kernels take are added up; null: nowhere. It must outlive its use.
+  void time_ops(OpSeconds* seconds) { op_seconds_ = seconds; }
+  OpSeconds* op_seconds() const { return op_seconds_; }
   /// A number that no other value of this device has.
   std::int64_t new_value_id() { return ++value_ids_; }
   /// True for a device that computes nothing: ops call `record` and no kernel.
@@ -111,7 +80,7 @@ class Device {
  private:
   friend class Tape;
   Tape* tape_ = nullptr;
-  std::span<double> op_seconds_;
+  OpSeconds* op_seconds_ = nullptr;
   std::int64_t value_ids_ = 0;
 };
 

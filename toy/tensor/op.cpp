@@ -4,7 +4,7 @@
 
 namespace toy {
 
-void shape_error(const OpInfo& op, std::string_view rule, std::span<const Tensor* const> inputs) {
+void shape_error(const Op& op, std::string_view rule, std::span<const Tensor* const> inputs) {
   std::string shapes;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Tensor* t = inputs[i];
@@ -17,7 +17,7 @@ void shape_error(const OpInfo& op, std::string_view rule, std::span<const Tensor
   fail("{}: {} (found {})", op.name, rule, shapes);
 }
 
-void check_inputs(const OpInfo& op, std::span<const Tensor* const> inputs) {
+void check_inputs(const Op& op, std::span<const Tensor* const> inputs) {
   for (const Tensor* t : inputs) {
     if (!*t) continue;
     const Tape* tape = t->device().tape();
@@ -33,7 +33,7 @@ void check_inputs(const OpInfo& op, std::span<const Tensor* const> inputs) {
   }
 }
 
-void missing_kernel(const OpInfo& op, const Device& device) {
+void missing_kernel(const Op& op, const Device& device) {
   fail("{}: the device {} has no kernel for it", op.name, device.name());
 }
 

@@ -143,9 +143,9 @@ void require_memory(const DataMemory& m, std::uint64_t corpus_bytes) {
 }
 
 std::optional<TrainingTime> time_training(const FromScratch& recipe, const Corpus& corpus, const Vocabulary& words,
-                                          const CpuOptions& cpu, const std::stop_token& cancel) {
+                                          const CpuOptions& cpu, const std::stop_token& cancel, double least_seconds) {
   constexpr std::int64_t most_tokens = 16384;
-  constexpr int most_steps = 3;
+  constexpr int enough_steps = 3;
   constexpr double long_enough = 5;  // seconds
   FromScratch tried = recipe;
   const std::int64_t context = recipe.model.resolved().context;
@@ -155,7 +155,7 @@ std::optional<TrainingTime> time_training(const FromScratch& recipe, const Corpu
   Training training = tried.realize(device, corpus, words);
   double seconds = 0;
   std::int64_t timed = 0;
-  for (int i = 0; i < most_steps && !cancel.stop_requested(); ++i) {
+  for (int i = 0; (i < enough_steps || seconds < least_seconds) && !cancel.stop_requested(); ++i) {
     const auto start = std::chrono::steady_clock::now();
     (void)training.step();
     const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -169,6 +169,15 @@ std::optional<TrainingTime> time_training(const FromScratch& recipe, const Corpu
   const double speed = static_cast<double>(timed * tried.options.batch * context) / seconds;
   const auto tokens = static_cast<double>(recipe.options.batch * recipe.options.accumulate * context);
   return TrainingTime{static_cast<double>(recipe.options.steps) * tokens / speed, speed};
+}
+
+std::int64_t steps_within(double seconds, double tokens_per_second, double tokens_of_a_step,
+                          const ValidationTokens& validation) {
+  constexpr double most = 1 << 30;
+  double of_a_step = tokens_of_a_step;
+  if (validation.every_steps > 0) of_a_step += validation.each / 3 / validation.every_steps;
+  const double left = seconds * tokens_per_second - (validation.each + validation.at_the_end) / 3;
+  return static_cast<std::int64_t>(std::clamp(left / of_a_step, 1.0, most));
 }
 
 }  // namespace toy

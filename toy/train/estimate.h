@@ -46,8 +46,18 @@ struct TrainingTime {
   double seconds = 0;
   double tokens_per_second = 0;
 };
-/// Tries a few steps in memory, of at most some thousand tokens each. Nothing: cancelled before one was timed.
+/// Tries a few steps in memory, of at most some thousand tokens each, for `least_seconds` or longer. Nothing: cancelled
+/// before one was timed.
 std::optional<TrainingTime> time_training(const FromScratch& recipe, const Corpus& corpus, const Vocabulary& words,
-                                          const CpuOptions& cpu, const std::stop_token& cancel = {});
+                                          const CpuOptions& cpu, const std::stop_token& cancel = {},
+                                          double least_seconds = 0);
+
+/// What a training reads to validate: in each validation on the way and at the end of all.
+struct ValidationTokens {
+  double each = 0, every_steps = 0, at_the_end = 0;  // every_steps 0: none on the way
+};
+/// Steps that take so many seconds together with their validations, at least 1. A forward takes a third of a step.
+std::int64_t steps_within(double seconds, double tokens_per_second, double tokens_of_a_step,
+                          const ValidationTokens& validation);
 
 }  // namespace toy

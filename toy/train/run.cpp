@@ -295,13 +295,13 @@ void Run::one_step(RunSummary& summary, const RunObserver& observer) {
   const bool watched = !config_.options.events.empty() && every(config_.options.events_every, step);
   const bool timing = watched && config_.options.events.contains("op_timing");
   if (watched) watch_step(step);
-  std::vector<double> op_seconds(timing ? op_count : 0);
-  training_->device().time_ops(op_seconds);
+  OpSeconds op_seconds;
+  if (timing) training_->device().time_ops(&op_seconds);
   const auto start = Clock::now();
   const StepResult r = step_or_save(observer);
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   training_->watch_gradients({});
-  training_->device().time_ops({});
+  training_->device().time_ops(nullptr);
   if (timing) log_op_timing(*log_, step, op_seconds);
   seconds_ += took;
   tokens_ += r.tokens;

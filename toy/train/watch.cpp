@@ -159,13 +159,12 @@ void log_tap(EventWriter& log, std::int64_t step, std::string_view name, const T
   log.write(std::move(event));
 }
 
-void log_op_timing(EventWriter& log, std::int64_t step, std::span<const double> seconds) {
+void log_op_timing(EventWriter& log, std::int64_t step, const OpSeconds& seconds) {
   Json buckets = Json::object();
   double sum = 0;
-  for (std::size_t op = 0; op < seconds.size(); ++op) {
-    if (seconds[op] == 0) continue;
-    buckets[std::string(op_table[op].name)] = std::llround(1e6 * seconds[op]);
-    sum += seconds[op];
+  for (const auto& [op, taken] : seconds) {
+    buckets[std::string(op)] = std::llround(1e6 * taken);
+    sum += taken;
   }
   log.write({{"kind", "op_timing"},
              {"step", step},

@@ -17,7 +17,7 @@ void log_gradient(EventWriter& log, std::int64_t step, std::string_view paramete
 void log_tap(EventWriter& log, std::int64_t step, std::string_view name, const Tensor& value, const Sizes& sizes);
 
 /// `op_timing`: microseconds of each op in one step, forward and back; ops that did not run are left out.
-void log_op_timing(EventWriter& log, std::int64_t step, std::span<const double> seconds);
+void log_op_timing(EventWriter& log, std::int64_t step, const OpSeconds& seconds);
 
 /// `drift`: how far each parameter has moved from its first value, and the rows of the 8 most frequent tokens of the
 /// embedding. The first values are drawn again from the seed.

@@ -375,7 +375,7 @@ std::vector<JsonForm> json_forms() {
             {"ops", "array", "the trace of one forward, with --ops", false},
             {"ops[]", "object", "", false},
             {"ops[].scope", "string", "the module whose forward runs", false},
-            {"ops[].op", "string", "name in the table of ops", false},
+            {"ops[].op", "string", "name of the op", false},
             {"ops[].formula", "string", "", false},
             {"ops[].inputs", "array", "values: name, and axes or shape", false},
             {"ops[].inputs[]", "string", "", false},

@@ -3,6 +3,7 @@
 #include <stop_token>
 
 #include "toy/cli/dry_run.h"
+#include "toy/cli/fit_time.h"
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/model_options.h"
@@ -40,6 +41,7 @@ Run begin(const Arguments& a, CpuDevice& device, Console& console, const std::st
   config.threads = static_cast<int>(a.integer("--threads").value_or(0));
   config.simd = device.simd_level();
   const Corpus corpus = corpus_of(config, console);
+  if (const auto seconds = a.number("--fit-time")) fit_steps(*seconds, a, corpus, config, console, stop);
   config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
   NewRunFolder folder(*a.text("--out"), config.recipe.model.arch, a.text("--name"));
   LiveLines lines(!a.has("--quiet"));
@@ -138,7 +140,8 @@ RunSummary train(Run& run, TrainDisplay& display, const RunObserver& observer, c
 
 void run(const Arguments& a, Console& console) {
   a.at_most_one({"--resume", "--name"});
-  if (a.has("--resume") && a.has("--dry-run")) refuse("give only one of --resume, --dry-run");
+  a.at_most_one({"--resume", "--dry-run", "--fit-time"});
+  a.at_most_one({"--steps", "--fit-time"});
   if (a.has("--dry-run")) return dry_run(a, console);
   if (!a.has("--resume") || a.has("--out")) check_out(*a.text("--out"));
   if (const auto name = a.text("--name")) check_run_name(*a.text("--out"), *name);
@@ -206,6 +209,13 @@ std::vector<Option> own_options() {
            .help = "save and end, as Ctrl-C does, when training has taken so long",
            .min = 0,
            .max = 1e9},
+          {.name = "--fit-time",
+           .metavar = "SECONDS",
+           .type = Type::number,
+           .help = "as many --steps, of a whole schedule, as take about so long here by the speed measured first; with "
+                   "--cosine a tenth of them warms up unless --warmup-steps is given",
+           .min = 0.1,
+           .max = 1e9},
           {.name = "--dry-run", .help = "print how much memory and time it takes; write nothing"}};
 }
 
@@ -237,8 +247,8 @@ Verb train_from_scratch_verb() {
       .options = join({training_options(), own_options(), device_options()}),
       .json = {{"", answer_fields()}, {"--dry-run", dry_run_fields()}},
       .examples = {{{"toy train from-scratch --steps 300 --lr 3e-3", "a small model on the built-in stories"},
-                    {"toy train from-scratch --corpus 'books/*.txt' --warmup-steps 100 --cosine --arch gpt2",
-                     "on your own texts, with a schedule"}}},
+                    {"toy train from-scratch --corpus 'books/*.txt' --fit-time 600 --cosine --arch gpt2",
+                     "on your own texts, a whole schedule in ten minutes"}}},
       .run = run};
 }
 

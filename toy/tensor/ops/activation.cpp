@@ -14,7 +14,7 @@ Tensor in_place_of(const Tensor& dy) { return dy.alone() ? dy : like(dy); }
 
 /// d, the gradients of g and u, is there; the first one may be dy itself.
 void swiglu_backward(const Tensor& g, const Tensor& u, const Tensor& dy, const std::array<Tensor, 2>& d) {
-  shape_rule(SwigluBackwardArgs::op.info(), g.shape() == u.shape() && g.shape() == dy.shape(),
+  shape_rule(SwigluBackwardArgs::op, g.shape() == u.shape() && g.shape() == dy.shape(),
              "expected three tensors of one shape", {&g, &u, &dy});
   const std::int64_t n = g.shape().elements();
   with_number(g.dtype(), [&]<class Number>(Number) {
@@ -26,7 +26,7 @@ void swiglu_backward(const Tensor& g, const Tensor& u, const Tensor& dy, const s
 
 /// dx is there; it may be dy itself.
 void gelu_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
-  shape_rule(GeluBackwardArgs::op.info(), x.shape() == dy.shape(), "expected two tensors of one shape", {&x, &dy});
+  shape_rule(GeluBackwardArgs::op, x.shape() == dy.shape(), "expected two tensors of one shape", {&x, &dy});
   const std::int64_t n = x.shape().elements();
   with_number(x.dtype(), [&]<class Number>(Number) {
     run<GeluBackwardArgsOf<Number>>({x.data<Number>(), dy.data<Number>(), dx.data<Number>(), n}, {&x, &dy}, {&dx, 1},
@@ -37,7 +37,7 @@ void gelu_backward(const Tensor& x, const Tensor& dy, const Tensor& dx) {
 }  // namespace
 
 Tensor swiglu(const Tensor& g, const Tensor& u) {
-  shape_rule(SwigluArgs::op.info(), g.shape() == u.shape() && is_number(g) && u.dtype() == g.dtype(),
+  shape_rule(SwigluArgs::op, g.shape() == u.shape() && is_number(g) && u.dtype() == g.dtype(),
              "expected two tensors of one shape, F32 or F64", {&g, &u});
   Tensor y = like(g);
   const std::int64_t n = g.shape().elements();
@@ -61,7 +61,7 @@ std::array<Tensor, 2> swiglu_backward(const Tensor& g, const Tensor& u, const Te
 }
 
 Tensor gelu(const Tensor& x) {
-  shape_rule(GeluArgs::op.info(), is_number(x), "expected F32 or F64", {&x});
+  shape_rule(GeluArgs::op, is_number(x), "expected F32 or F64", {&x});
   Tensor y = like(x);
   const std::int64_t n = x.shape().elements();
   with_number(x.dtype(), [&]<class Number>(Number) {

@@ -21,7 +21,7 @@ Tensor gelu_backward(const Tensor& x, const Tensor& dy);
 
 template <class Number>
 struct SwigluArgsOf {
-  static constexpr Op op{"swiglu"};
+  static constexpr Op op{"swiglu", "y = g * sigmoid(g) * u", true};
   const Number* g;
   const Number* u;
   Number* y;
@@ -31,7 +31,7 @@ using SwigluArgs = SwigluArgsOf<float>;
 
 template <class Number>
 struct GeluArgsOf {
-  static constexpr Op op{"gelu"};
+  static constexpr Op op{"gelu", "y = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))", true};
   const Number* x;
   Number* y;
   std::int64_t n;
@@ -58,7 +58,7 @@ void gelu_ref(const GeluArgsOf<Number>& a) {
 /// dg or du may be dy itself.
 template <class Number>
 struct SwigluBackwardArgsOf {
-  static constexpr Op op{"swiglu_backward"};
+  static constexpr Op op{"swiglu_backward", "dg, du of swiglu", false};
   const Number* g;
   const Number* u;
   const Number* dy;
@@ -71,7 +71,7 @@ using SwigluBackwardArgs = SwigluBackwardArgsOf<float>;
 /// dx may be dy itself.
 template <class Number>
 struct GeluBackwardArgsOf {
-  static constexpr Op op{"gelu_backward"};
+  static constexpr Op op{"gelu_backward", "dx of gelu", false};
   const Number* x;
   const Number* dy;
   Number* dx;

@@ -15,7 +15,7 @@ std::int64_t padded(const Shape& x, int axis) {
 }
 
 /// The shape that a and b have together. Errors: axes that do not match.
-Shape common_shape(const OpInfo& op, const Tensor& a, const Tensor& b) {
+Shape common_shape(const Op& op, const Tensor& a, const Tensor& b) {
   if (a.shape() == b.shape()) return a.shape();
   std::array<std::int64_t, Shape::max_rank> axes{};
   for (int i = 0; i < Shape::max_rank; ++i) {
@@ -30,7 +30,7 @@ Shape common_shape(const OpInfo& op, const Tensor& a, const Tensor& b) {
 /// Both inputs in their common shape, and the op's kernel over them.
 template <template <class> class Args>
 Tensor elementwise(const Tensor& a, const Tensor& b) {
-  const OpInfo& op = Args<float>::op.info();
+  const Op& op = Args<float>::op;
   shape_rule(op, is_number(a) && a.dtype() == b.dtype(), "expected two F32 or two F64 tensors", {&a, &b});
   const Shape shape = common_shape(op, a, b);
   const Tensor x = broadcast_to(a, shape), z = broadcast_to(b, shape);
@@ -54,7 +54,7 @@ Tensor without_tape(const Tensor& x) {
 
 Tensor broadcast_to(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
-  const OpInfo& op = BroadcastArgsOf<float>::op.info();
+  const Op& op = BroadcastArgsOf<float>::op;
   bool fits = is_number(x) && x.shape().rank() <= shape.rank();
   std::array<std::int64_t, Shape::max_rank> lengths{}, strides{};
   std::int64_t stride = 1;
@@ -75,7 +75,7 @@ Tensor broadcast_to(const Tensor& x, const Shape& shape) {
 }
 
 void add_in_place(const Tensor& sum, const Tensor& x) {
-  shape_rule(AddArgs::op.info(), is_number(sum) && x.dtype() == sum.dtype() && x.shape() == sum.shape(),
+  shape_rule(AddArgs::op, is_number(sum) && x.dtype() == sum.dtype() && x.shape() == sum.shape(),
              "expected a sum and a term of one shape and type", {&sum, &x});
   with_number(sum.dtype(), [&]<class Number>(Number) {
     run<AddArgsOf<Number>>({sum.data<Number>(), x.data<Number>(), sum.data<Number>(), x.shape().elements()}, {&sum, &x},

@@ -29,7 +29,7 @@ void add_in_place(const Tensor& sum, const Tensor& x);
 
 template <class Number>
 struct AddArgsOf {
-  static constexpr Op op{"add"};
+  static constexpr Op op{"add", "y = a + b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -39,7 +39,7 @@ using AddArgs = AddArgsOf<float>;
 
 template <class Number>
 struct SubArgsOf {
-  static constexpr Op op{"sub"};
+  static constexpr Op op{"sub", "y = a - b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -48,7 +48,7 @@ struct SubArgsOf {
 
 template <class Number>
 struct MulArgsOf {
-  static constexpr Op op{"mul"};
+  static constexpr Op op{"mul", "y = a b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -57,7 +57,7 @@ struct MulArgsOf {
 
 template <class Number>
 struct DivArgsOf {
-  static constexpr Op op{"div"};
+  static constexpr Op op{"div", "y = a / b", true};
   const Number* a;
   const Number* b;
   Number* y;
@@ -66,7 +66,7 @@ struct DivArgsOf {
 
 template <class Number>
 struct BroadcastArgsOf {
-  static constexpr Op op{"broadcast_to"};
+  static constexpr Op op{"broadcast_to", "y = x, repeated", true};
   const Number* x;
   Number* y;
   std::array<std::int64_t, Shape::max_rank> lengths;  // of y, with leading ones

@@ -70,7 +70,7 @@ float get(const std::byte* half, DType dtype, std::int64_t d, std::int64_t posit
   return static_cast<float>(numbers[at(i, d)]) * half_at(half, at(i / 32, blocks));
 }
 
-void check_kv(const OpInfo& op, const KeyValues& kv, std::span<const Segment> segments, const Tensor& rows) {
+void check_kv(const Op& op, const KeyValues& kv, std::span<const Segment> segments, const Tensor& rows) {
   shape_rule(op, kv.dtype == DType::F32 || kv.dtype == DType::F16 || kv.dtype == DType::Q8_0,
              "keys and values are stored as F32, F16 or Q8_0", {&rows});
   shape_rule(op, kv.dtype != DType::Q8_0 || kv.d % 32 == 0, "Q8_0 needs a head width that is a multiple of 32",
@@ -119,7 +119,7 @@ void append_ref(const AppendArgs& a) {
 }
 
 void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments, const KeyValues& kv) {
-  const OpInfo& op = AppendArgs::op.info();
+  const Op& op = AppendArgs::op;
   shape_rule(op, k.shape() == v.shape() && k.dtype() == DType::F32 && k.width() == kv.kv_heads * kv.d,
              "expected k and v [T, kv_heads * d] F32", {&k, &v});
   check_kv(op, kv, segments, k);
@@ -133,7 +133,7 @@ void append(const Tensor& k, const Tensor& v, std::span<const Segment> segments,
 }
 
 Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> segments, float scale) {
-  const OpInfo& op = AttentionArgs::op.info();
+  const Op& op = AttentionArgs::op;
   shape_rule(op,
              is_number(q) && q.shape().rank() == 2 && kv.d > 0 && kv.kv_heads > 0 && q.width() % kv.d == 0 &&
                  q.width() / kv.d % kv.kv_heads == 0,
@@ -178,7 +178,7 @@ Tensor attention(const Tensor& q, const KeyValues& kv, std::span<const Segment> 
 
 std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, const Tensor& y, const Tensor& softmax,
                                          const Tensor& dy, std::span<const Segment> segments, float scale) {
-  const OpInfo& op = AttentionBackwardArgs::op.info();
+  const Op& op = AttentionBackwardArgs::op;
   shape_rule(op,
              kv.pages.empty() && kv.d > 0 && kv.kv_heads > 0 && q.width() / kv.d % kv.kv_heads == 0 &&
                  q.shape() == dy.shape() && q.shape() == y.shape() && kv.k.shape() == kv.v.shape() &&

@@ -60,7 +60,7 @@ std::array<Tensor, 3> attention_backward(const Tensor& q, const KeyValues& kv, c
                                          const Tensor& dy, std::span<const Segment> segments, float scale);
 
 struct AppendArgs {
-  static constexpr Op op{"append"};
+  static constexpr Op op{"append", "K <- [K; k], V <- [V; v]", false};
   const float* k;  // [T, kv_heads, d]
   const float* v;
   std::span<const Segment> segments;
@@ -69,7 +69,7 @@ struct AppendArgs {
 
 template <class Number>
 struct AttentionArgsOf {
-  static constexpr Op op{"attention"};
+  static constexpr Op op{"attention", "y = softmax(scale q K^T + mask) V", true};
   const Number* q;  // [T, heads, d]
   Number* y;        // [T, heads, d]
   std::span<const Segment> segments;
@@ -159,7 +159,7 @@ void attention_ref(const AttentionArgsOf<Number>& a) {
 
 template <class Number>
 struct AttentionBackwardArgsOf {
-  static constexpr Op op{"attention_backward"};
+  static constexpr Op op{"attention_backward", "dq, dk, dv of attention", false};
   const Number* q;        // [T, heads, d]
   const Number* k;        // [T, kv_heads, d]
   const Number* v;        // [T, kv_heads, d]

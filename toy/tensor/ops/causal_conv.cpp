@@ -5,7 +5,7 @@
 namespace toy {
 
 Tensor causal_conv(const Tensor& x, const Tensor& w) {
-  const OpInfo& op = CausalConvArgsOf<float>::op.info();
+  const Op& op = CausalConvArgsOf<float>::op;
   shape_rule(op,
              is_number(x) && x.dtype() == w.dtype() && x.shape().rank() == 2 && w.shape().rank() == 2 &&
                  w.shape()[0] == x.width() && w.shape()[1] > 0,
@@ -25,7 +25,7 @@ Tensor causal_conv(const Tensor& x, const Tensor& w) {
 }
 
 std::array<Tensor, 2> causal_conv_backward(const Tensor& x, const Tensor& w, const Tensor& dy) {
-  shape_rule(CausalConvBackwardArgsOf<float>::op.info(),
+  shape_rule(CausalConvBackwardArgsOf<float>::op,
              dy.shape() == x.shape() && x.shape().rank() == 2 && w.shape().rank() == 2 && w.shape()[0] == x.width(),
              "expected x and dy [T, C] and w [C, k]", {&x, &w, &dy});
   std::array d{Tensor::zeros(x.device(), x.shape(), x.dtype()), Tensor::zeros(x.device(), w.shape(), x.dtype())};

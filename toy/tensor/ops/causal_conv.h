@@ -16,7 +16,7 @@ std::array<Tensor, 2> causal_conv_backward(const Tensor& x, const Tensor& w, con
 
 template <class Number>
 struct CausalConvArgsOf {
-  static constexpr Op op{"causal_conv"};
+  static constexpr Op op{"causal_conv", "y_t = sum_j w_j x_{t-k+1+j}", true};
   const Number* x;  // [T, C]
   const Number* w;  // [C, k]
   Number* y;        // [T, C]
@@ -25,7 +25,7 @@ struct CausalConvArgsOf {
 
 template <class Number>
 struct CausalConvBackwardArgsOf {
-  static constexpr Op op{"causal_conv_backward"};
+  static constexpr Op op{"causal_conv_backward", "dx, dw of causal_conv", false};
   const Number* x;   // [T, C]
   const Number* w;   // [C, k]
   const Number* dy;  // [T, C]

@@ -106,7 +106,7 @@ LossAndGradients in_slices(const Tensor& h, const Tensor& W, const Tensor& targe
 }  // namespace
 
 Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets, std::int64_t count) {
-  const OpInfo& op = CrossEntropyArgs::op.info();
+  const Op& op = CrossEntropyArgs::op;
   if (count < 0) fail("cross_entropy: expected a count of 0 or more, found {}", count);
   shape_rule(op,
              is_number(h) && h.shape().rank() == 2 && W.shape().rank() == 2 && W.width() == h.width() &&

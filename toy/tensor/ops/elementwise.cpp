@@ -9,7 +9,7 @@ namespace {
 /// y = f(x); gradient(x, y, dy) is dx.
 template <template <class> class Args, class F>
 Tensor map(const Tensor& x, F gradient) {
-  shape_rule(Args<float>::op.info(), is_number(x), "expected F32 or F64", {&x});
+  shape_rule(Args<float>::op, is_number(x), "expected F32 or F64", {&x});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   const std::int64_t n = x.shape().elements();
   with_number(x.dtype(), [&]<class Number>(Number) {
@@ -52,7 +52,7 @@ Tensor tanh(const Tensor& x) {
 }
 
 Tensor scale(const Tensor& x, double a, double b) {
-  shape_rule(ScaleArgsOf<float>::op.info(), is_number(x), "expected F32 or F64", {&x});
+  shape_rule(ScaleArgsOf<float>::op, is_number(x), "expected F32 or F64", {&x});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   const std::int64_t n = x.shape().elements();
   with_number(x.dtype(), [&]<class Number>(Number) {

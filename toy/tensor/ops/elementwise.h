@@ -36,50 +36,50 @@ struct MapArgs {
 
 template <class Number>
 struct NegArgsOf : MapArgs<Number> {
-  static constexpr Op op{"neg"};
+  static constexpr Op op{"neg", "y = -x", true};
   static double f(double x) { return -x; }
 };
 
 template <class Number>
 struct ExpArgsOf : MapArgs<Number> {
-  static constexpr Op op{"exp"};
+  static constexpr Op op{"exp", "y = e^x", true};
   static double f(double x) { return std::exp(x); }
 };
 
 template <class Number>
 struct LogArgsOf : MapArgs<Number> {
-  static constexpr Op op{"log"};
+  static constexpr Op op{"log", "y = ln x", true};
   static double f(double x) { return std::log(x); }
 };
 
 template <class Number>
 struct SqrtArgsOf : MapArgs<Number> {
-  static constexpr Op op{"sqrt"};
+  static constexpr Op op{"sqrt", "y = x^(1/2)", true};
   static double f(double x) { return std::sqrt(x); }
 };
 
 template <class Number>
 struct SigmoidArgsOf : MapArgs<Number> {
-  static constexpr Op op{"sigmoid"};
+  static constexpr Op op{"sigmoid", "y = 1 / (1 + e^-x)", true};
   static double f(double x) { return 1 / (1 + std::exp(-x)); }
 };
 
 template <class Number>
 struct SoftplusArgsOf : MapArgs<Number> {
-  static constexpr Op op{"softplus"};
+  static constexpr Op op{"softplus", "y = ln(1 + e^x)", true};
   /// For large x the sum 1 + e^x would overflow.
   static double f(double x) { return std::fmax(x, 0) + std::log1p(std::exp(-std::fabs(x))); }
 };
 
 template <class Number>
 struct TanhArgsOf : MapArgs<Number> {
-  static constexpr Op op{"tanh"};
+  static constexpr Op op{"tanh", "y = tanh(x)", true};
   static double f(double x) { return std::tanh(x); }
 };
 
 template <class Number>
 struct ScaleArgsOf {
-  static constexpr Op op{"scale"};
+  static constexpr Op op{"scale", "y = a x + b", true};
   const Number* x;
   Number* y;
   std::int64_t n;

@@ -23,7 +23,7 @@ void add_rows(const Tensor& x, const Tensor& ids, const Tensor& y) {
 }  // namespace
 
 Tensor gather(const Tensor& W, const Tensor& ids) {
-  shape_rule(GatherArgs::op.info(),
+  shape_rule(GatherArgs::op,
              W.shape().rank() == 2 && ids.shape().rank() < Shape::max_rank && ids.dtype() == DType::I32 &&
                  (can_compute(W.dtype()) || W.dtype() == DType::F64),
              "expected W [N, K] of a type that can be computed and ids [...] I32", {&W, &ids});
@@ -53,7 +53,7 @@ Tensor gather(const Tensor& W, const Tensor& ids) {
 
 Tensor scatter_add(const Tensor& x, const Tensor& ids, std::int64_t N) {
   const std::int64_t T = ids.shape().elements(), K = x.width();
-  shape_rule(ScatterAddArgsOf<float>::op.info(),
+  shape_rule(ScatterAddArgsOf<float>::op,
              is_number(x) && ids.dtype() == DType::I32 && x.shape().rank() == ids.shape().rank() + 1 && x.rows() == T,
              "expected x [..., K] and ids [...] I32", {&x, &ids});
   check_ids(ids, N);

@@ -18,7 +18,7 @@ Tensor scatter_add(const Tensor& x, const Tensor& ids, std::int64_t N);
 
 template <class Number>
 struct GatherArgsOf {
-  static constexpr Op op{"gather"};
+  static constexpr Op op{"gather", "y_t = W_{i_t}", true};
   const std::byte* weight;  // [N, K] in the layout `layout`
   DType dtype;
   Layout layout;
@@ -40,7 +40,7 @@ void gather_ref(const GatherArgsOf<Number>& a) {
 
 template <class Number>
 struct ScatterAddArgsOf {
-  static constexpr Op op{"scatter_add"};
+  static constexpr Op op{"scatter_add", "y_{i_t} += x_t", false};
   const Number* x;          // [T, K]
   const std::int32_t* ids;  // [T]
   Number* y;                // [N, K], zeros

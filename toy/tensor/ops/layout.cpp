@@ -15,7 +15,7 @@ struct AxisView {
   std::int64_t outer = 1, length = 0, inner = 1;
 };
 
-AxisView view(const OpInfo& op, const Tensor& x, int axis) {
+AxisView view(const Op& op, const Tensor& x, int axis) {
   const int rank = x.shape().rank();
   AxisView v{axis < 0 ? axis + rank : axis};
   shape_rule(op, is_number(x) && v.axis >= 0 && v.axis < rank, "expected F32 or F64 and one of its axes", {&x});
@@ -52,7 +52,7 @@ void copy_blocks(const Tensor& x, std::int64_t x_begin, std::int64_t x_stride, T
 }  // namespace
 
 Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t count) {
-  const OpInfo& op = SliceArgsOf<float>::op.info();
+  const Op& op = SliceArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
   shape_rule(op, begin >= 0 && count >= 0 && count <= v.length - begin, "the part is not inside the axis", {&x});
   Tensor y = Tensor::empty(x.device(), with_length(x.shape(), v.axis, count), x.dtype());
@@ -63,7 +63,7 @@ Tensor slice(const Tensor& x, int axis, std::int64_t begin, std::int64_t count) 
 }
 
 Tensor place(const Tensor& x, int axis, std::int64_t begin, std::int64_t length) {
-  const OpInfo& op = PlaceArgsOf<float>::op.info();
+  const Op& op = PlaceArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
   shape_rule(op, begin >= 0 && begin <= length - v.length, "the part is not inside the axis", {&x});
   Tensor y = Tensor::zeros(x.device(), with_length(x.shape(), v.axis, length), x.dtype());
@@ -74,7 +74,7 @@ Tensor place(const Tensor& x, int axis, std::int64_t begin, std::int64_t length)
 }
 
 Tensor concat(std::span<const Tensor> parts, int axis) {
-  const OpInfo& op = ConcatArgsOf<float>::op.info();
+  const Op& op = ConcatArgsOf<float>::op;
   if (parts.empty()) fail("concat: no tensors");
   const Tensor& first = parts[0];
   const AxisView v = view(op, first, axis);
@@ -112,7 +112,7 @@ Tensor concat(std::span<const Tensor> parts, int axis) {
 }
 
 Tensor repeat(const Tensor& x, int axis, std::int64_t n) {
-  const OpInfo& op = RepeatArgsOf<float>::op.info();
+  const Op& op = RepeatArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   shape_rule(op, n >= 1 && n <= most && v.length <= most, "expected at least one copy, and not too many", {&x});

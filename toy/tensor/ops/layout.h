@@ -29,22 +29,22 @@ struct CopyBlocks {
 
 template <class Number>
 struct SliceArgsOf : CopyBlocks<Number> {
-  static constexpr Op op{"slice"};
+  static constexpr Op op{"slice", "y = x[begin : begin + n]", true};
 };
 
 template <class Number>
 struct PlaceArgsOf : CopyBlocks<Number> {
-  static constexpr Op op{"place"};
+  static constexpr Op op{"place", "y = 0, y[begin : begin + n] = x", true};
 };
 
 template <class Number>
 struct ConcatArgsOf : CopyBlocks<Number> {
-  static constexpr Op op{"concat"};
+  static constexpr Op op{"concat", "y = [a; b; ...]", true};
 };
 
 template <class Number>
 struct RepeatArgsOf : CopyBlocks<Number> {
-  static constexpr Op op{"repeat"};
+  static constexpr Op op{"repeat", "y = [x; x; ...]", true};
   std::int64_t n;  // copies, one after the other
 };
 

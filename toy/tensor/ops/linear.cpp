@@ -56,7 +56,7 @@ Precision precision_of(Device& device, std::span<const Tensor* const> inputs) {
   return tape != nullptr ? tape->precision(inputs) : Precision::f32;
 }
 
-void check(const OpInfo& op, std::span<const LinearWeight> weights) {
+void check(const Op& op, std::span<const LinearWeight> weights) {
   if (weights.empty() || weights.size() > LinearArgs::max_weights) fail("{}: {} weights", op.name, weights.size());
   for (const auto& [weight, bias] : weights) {
     if (weight == nullptr || bias == nullptr) fail("{}: expected the addresses of a weight and a bias", op.name);
@@ -104,7 +104,7 @@ void run_linear(const Tensor& x, std::span<const LinearWeight> weights, std::spa
 }  // namespace
 
 std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weights) {
-  const OpInfo& op = LinearArgs::op.info();
+  const Op& op = LinearArgs::op;
   check(op, weights);
   const std::int64_t K = x.width();
   std::vector<Tensor> y;
@@ -143,7 +143,7 @@ std::vector<Tensor> linear(const Tensor& x, std::span<const LinearWeight> weight
 
 std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeight> weights, std::span<const Tensor> dy,
                                     Precision precision) {
-  const OpInfo& op = LinearBackwardArgs::op.info();
+  const Op& op = LinearBackwardArgs::op;
   check(op, weights);
   if (dy.size() != weights.size()) fail("linear_backward: {} gradients for {} weights", dy.size(), weights.size());
   const std::int64_t T = x.rows(), K = x.width();

@@ -37,7 +37,7 @@ std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeigh
 /// Arguments of the kernel.
 template <class Number>
 struct LinearArgsOf {
-  static constexpr Op op{"linear"};
+  static constexpr Op op{"linear", "y = x W^T + b", true};
   static constexpr int max_weights = 4;
   struct Output {
     const std::byte* weight;  // [N, K] in the layout `layout`
@@ -99,7 +99,7 @@ void linear_ref(const LinearArgsOf<Number>& a) {
 
 template <class Number>
 struct LinearBackwardArgsOf {
-  static constexpr Op op{"linear_backward"};
+  static constexpr Op op{"linear_backward", "dx, dW, db of linear", false};
   struct Output {
     const Number* weight;  // [N, K] in rows
     const Number* dy;      // [T, N]

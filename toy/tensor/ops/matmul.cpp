@@ -6,7 +6,7 @@
 namespace toy {
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  const OpInfo& op = MatmulArgsOf<float>::op.info();
+  const Op& op = MatmulArgsOf<float>::op;
   const Shape &A = a.shape(), &B = b.shape();
   const bool one_for_all = B.rank() == 2;
   bool fits = is_number(a) && a.dtype() == b.dtype() && A.rank() >= 2 && (one_for_all || B.rank() == A.rank()) &&
@@ -43,7 +43,7 @@ Tensor transpose(const Tensor& x, int first, int second) {
   const int rank = x.shape().rank();
   int i = first < 0 ? first + rank : first, j = second < 0 ? second + rank : second;
   if (i > j) std::swap(i, j);
-  shape_rule(TransposeArgsOf<float>::op.info(), is_number(x) && i >= 0 && j < rank && i != j,
+  shape_rule(TransposeArgsOf<float>::op, is_number(x) && i >= 0 && j < rank && i != j,
              "expected F32 or F64 and two of its axes", {&x});
   std::vector<std::int64_t> axes;
   std::int64_t outer = 1, middle = 1, inner = 1;

@@ -14,7 +14,7 @@ Tensor transpose(const Tensor& x, int first = -2, int second = -1);
 
 template <class Number>
 struct MatmulArgsOf {
-  static constexpr Op op{"matmul"};
+  static constexpr Op op{"matmul", "y = a b", true};
   const Number* a;  // [batch, M, K]
   const Number* b;  // [batch, K, N], or [K, N] for all
   Number* y;        // [batch, M, N]
@@ -25,7 +25,7 @@ struct MatmulArgsOf {
 /// x [outer, m, middle, n, inner] -> y [outer, n, middle, m, inner].
 template <class Number>
 struct TransposeArgsOf {
-  static constexpr Op op{"transpose"};
+  static constexpr Op op{"transpose", "y = x^T", true};
   const Number* x;
   Number* y;
   std::int64_t outer, m, middle, n, inner;

@@ -14,7 +14,7 @@ bool is_vector_of(const Tensor& w, const Tensor& x) { return w.shape() == Shape{
 
 Tensor rms_norm(const Tensor& x, const Tensor& w, float eps) {
   const std::int64_t D = x.width(), T = x.rows();
-  shape_rule(RmsNormArgs::op.info(), is_number(x) && is_vector_of(w, x), "expected x [..., D] and w [D], F32 or F64",
+  shape_rule(RmsNormArgs::op, is_number(x) && is_vector_of(w, x), "expected x [..., D] and w [D], F32 or F64",
              {&x, &w});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
@@ -30,7 +30,7 @@ Tensor rms_norm(const Tensor& x, const Tensor& w, float eps) {
 }
 
 std::array<Tensor, 2> rms_norm_backward(const Tensor& x, const Tensor& w, const Tensor& dy, float eps) {
-  shape_rule(RmsNormBackwardArgsOf<float>::op.info(), dy.shape() == x.shape() && is_vector_of(w, x),
+  shape_rule(RmsNormBackwardArgsOf<float>::op, dy.shape() == x.shape() && is_vector_of(w, x),
              "expected x and dy [..., D] and w [D]", {&x, &w, &dy});
   const std::int64_t D = x.width(), T = x.rows();
   std::array d{Tensor::empty(x.device(), x.shape(), x.dtype()), Tensor::empty(x.device(), w.shape(), x.dtype())};
@@ -45,7 +45,7 @@ std::array<Tensor, 2> rms_norm_backward(const Tensor& x, const Tensor& w, const 
 
 Tensor layer_norm(const Tensor& x, const Tensor& w, const Tensor& b, float eps) {
   const std::int64_t D = x.width(), T = x.rows();
-  shape_rule(LayerNormArgs::op.info(), is_number(x) && is_vector_of(w, x) && is_vector_of(b, x),
+  shape_rule(LayerNormArgs::op, is_number(x) && is_vector_of(w, x) && is_vector_of(b, x),
              "expected x [..., D], w [D] and b [D], F32 or F64", {&x, &w, &b});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
@@ -61,7 +61,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& w, const Tensor& b, float eps) 
 }
 
 std::array<Tensor, 3> layer_norm_backward(const Tensor& x, const Tensor& w, const Tensor& dy, float eps) {
-  shape_rule(LayerNormBackwardArgsOf<float>::op.info(), dy.shape() == x.shape() && is_vector_of(w, x),
+  shape_rule(LayerNormBackwardArgsOf<float>::op, dy.shape() == x.shape() && is_vector_of(w, x),
              "expected x and dy [..., D] and w [D]", {&x, &w, &dy});
   const std::int64_t D = x.width(), T = x.rows();
   std::array d{Tensor::empty(x.device(), x.shape(), x.dtype()), Tensor::empty(x.device(), w.shape(), x.dtype()),
@@ -76,8 +76,7 @@ std::array<Tensor, 3> layer_norm_backward(const Tensor& x, const Tensor& w, cons
 }
 
 Tensor l2_norm(const Tensor& x, float eps) {
-  shape_rule(L2NormArgsOf<float>::op.info(), is_number(x) && x.shape().rank() > 0, "expected x [..., D], F32 or F64",
-             {&x});
+  shape_rule(L2NormArgsOf<float>::op, is_number(x) && x.shape().rank() > 0, "expected x [..., D], F32 or F64", {&x});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
     run<L2NormArgsOf<Number>>({x.data<Number>(), y.data<Number>(), x.rows(), x.width(), eps}, {&x}, {&y, 1},

@@ -26,7 +26,7 @@ Tensor l2_norm(const Tensor& x, float eps);
 
 template <class Number>
 struct RmsNormArgsOf {
-  static constexpr Op op{"rms_norm"};
+  static constexpr Op op{"rms_norm", "y = x / sqrt(mean(x^2) + eps) * w", true};
   const Number* x;  // [T, D]
   const Number* w;  // [D]
   Number* y;        // [T, D]
@@ -37,7 +37,7 @@ using RmsNormArgs = RmsNormArgsOf<float>;
 
 template <class Number>
 struct LayerNormArgsOf {
-  static constexpr Op op{"layer_norm"};
+  static constexpr Op op{"layer_norm", "y = (x - mean(x)) / sqrt(var(x) + eps) * w + b", true};
   const Number* x;  // [T, D]
   const Number* w;  // [D]
   const Number* b;  // [D]
@@ -81,7 +81,7 @@ void layer_norm_ref(const LayerNormArgsOf<Number>& a) {
 
 template <class Number>
 struct L2NormArgsOf {
-  static constexpr Op op{"l2_norm"};
+  static constexpr Op op{"l2_norm", "y = x / sqrt(sum(x^2) + eps)", true};
   const Number* x;  // [T, D]
   Number* y;        // [T, D]
   std::int64_t T, D;
@@ -94,7 +94,7 @@ constexpr std::int64_t norm_blocks(std::int64_t T) { return (T + norm_rows - 1) 
 
 template <class Number>
 struct RmsNormBackwardArgsOf {
-  static constexpr Op op{"rms_norm_backward"};
+  static constexpr Op op{"rms_norm_backward", "dx, dw of rms_norm", false};
   const Number* x;   // [T, D]
   const Number* w;   // [D]
   const Number* dy;  // [T, D]
@@ -108,7 +108,7 @@ using RmsNormBackwardArgs = RmsNormBackwardArgsOf<float>;
 
 template <class Number>
 struct LayerNormBackwardArgsOf {
-  static constexpr Op op{"layer_norm_backward"};
+  static constexpr Op op{"layer_norm_backward", "dx, dw, db of layer_norm", false};
   const Number* x;   // [T, D]
   const Number* w;   // [D]
   const Number* dy;  // [T, D]

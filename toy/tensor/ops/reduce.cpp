@@ -11,7 +11,7 @@ namespace {
 template <template <class> class Args>
 Tensor reduce(const Tensor& x, const Shape& shape, std::int64_t outer, std::int64_t n, std::int64_t inner,
               double factor) {
-  shape_rule(Args<float>::op.info(), is_number(x) && n > 0, "expected F32 or F64, not empty", {&x});
+  shape_rule(Args<float>::op, is_number(x) && n > 0, "expected F32 or F64, not empty", {&x});
   Tensor y = Tensor::empty(x.device(), shape, x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
     Args<Number> args;
@@ -29,7 +29,7 @@ Tensor reduce(const Tensor& x, const Shape& shape, std::int64_t outer, std::int6
 template <template <class> class Args>
 Tensor along(const Tensor& x, int axis, bool average) {
   const int rank = x.shape().rank(), at = axis < 0 ? axis + rank : axis;
-  shape_rule(Args<float>::op.info(), at >= 0 && at < rank, "there is no such axis", {&x});
+  shape_rule(Args<float>::op, at >= 0 && at < rank, "there is no such axis", {&x});
   std::array<std::int64_t, Shape::max_rank> axes{};
   std::int64_t outer = 1, inner = 1;
   for (int i = 0; i < rank; ++i) {
@@ -54,7 +54,7 @@ Tensor mean(const Tensor& x) {
 Tensor mean(const Tensor& x, int axis) { return along<MeanArgsOf>(x, axis, true); }
 
 Tensor squares(const Tensor& x) {
-  shape_rule(SquaresArgsOf<float>::op.info(), is_number(x), "expected F32 or F64", {&x});
+  shape_rule(SquaresArgsOf<float>::op, is_number(x), "expected F32 or F64", {&x});
   const std::int64_t n = x.shape().elements();
   Tensor y = Tensor::empty(x.device(), {squares_blocks(n)}, DType::F64);
   with_number(x.dtype(), [&]<class Number>(Number) {
@@ -81,7 +81,7 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
     stride *= own;
     fits = fits && (own == 1 || own == lengths[at]);
   }
-  shape_rule(SumToArgsOf<float>::op.info(), fits, "cannot be summed to " + shape.str(), {&x});
+  shape_rule(SumToArgsOf<float>::op, fits, "cannot be summed to " + shape.str(), {&x});
   Tensor y = Tensor::empty(x.device(), shape, x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
     run<SumToArgsOf<Number>>({x.data<Number>(), y.data<Number>(), lengths, strides, shape.elements()}, {&x}, {&y, 1},

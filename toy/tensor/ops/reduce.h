@@ -22,7 +22,7 @@ constexpr std::int64_t squares_blocks(std::int64_t n) { return (n + squares_bloc
 
 template <class Number>
 struct SquaresArgsOf {
-  static constexpr Op op{"squares"};
+  static constexpr Op op{"squares", "y_b = sum(x^2) of block b", false};
   const Number* x;
   double* sums;  // [squares_blocks(n)]
   std::int64_t n;
@@ -43,7 +43,7 @@ void squares_ref(const SquaresArgsOf<Number>& a) {
 /// x [outer, n, inner] -> y [outer, inner], times factor.
 template <class Number>
 struct SumArgsOf {
-  static constexpr Op op{"sum"};
+  static constexpr Op op{"sum", "y = sum(x)", true};
   const Number* x;
   Number* y;
   std::int64_t outer, n, inner;
@@ -51,12 +51,12 @@ struct SumArgsOf {
 
 template <class Number>
 struct MeanArgsOf : SumArgsOf<Number> {
-  static constexpr Op op{"mean"};
+  static constexpr Op op{"mean", "y = sum(x) / n", true};
 };
 
 template <class Number>
 struct SumToArgsOf {
-  static constexpr Op op{"sum_to"};
+  static constexpr Op op{"sum_to", "y = sum(x) over repeated axes", true};
   const Number* x;
   Number* y;
   std::array<std::int64_t, Shape::max_rank> lengths;  // of x, with leading ones

@@ -3,7 +3,7 @@
 namespace toy {
 
 Tensor angles(const Tensor& positions, const Tensor& frequencies, float scale) {
-  shape_rule(AnglesArgs::op.info(),
+  shape_rule(AnglesArgs::op,
              positions.shape().rank() == 1 && positions.dtype() == DType::I32 && frequencies.shape().rank() == 1 &&
                  frequencies.dtype() == DType::F32,
              "expected positions [T] I32 and frequencies [R/2] F32", {&positions, &frequencies});
@@ -15,7 +15,7 @@ Tensor angles(const Tensor& positions, const Tensor& frequencies, float scale) {
 }
 
 Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairing, bool back) {
-  const OpInfo& op = RopeArgs::op.info();
+  const Op& op = RopeArgs::op;
   shape_rule(op, x.shape().rank() == 2 && is_number(x) && d > 0 && x.width() % d == 0,
              "expected x [T, heads * d], F32 or F64", {&x, &angles});
   shape_rule(

@@ -20,7 +20,7 @@ Tensor angles(const Tensor& positions, const Tensor& frequencies, float scale);
 Tensor rope(const Tensor& x, const Tensor& angles, std::int64_t d, Pairing pairing, bool back = false);
 
 struct AnglesArgs {
-  static constexpr Op op{"angles"};
+  static constexpr Op op{"angles", "c_t = cos(p_t f), s_t = sin(p_t f)", false};
   const std::int32_t* positions;  // [T]
   const float* frequencies;       // [R/2]
   float* y;                       // [T, R]
@@ -30,7 +30,7 @@ struct AnglesArgs {
 
 template <class Number>
 struct RopeArgsOf {
-  static constexpr Op op{"rope"};
+  static constexpr Op op{"rope", "y_t = R(c_t, s_t) x_t", true};
   const Number* x;      // [T, heads, d]
   const float* angles;  // [T, R]
   Number* y;            // [T, heads, d]

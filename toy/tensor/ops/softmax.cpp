@@ -10,7 +10,7 @@ namespace {
 
 template <template <class> class Args>
 Tensor over_rows(const Tensor& x) {
-  shape_rule(Args<float>::op.info(), is_number(x) && x.width() > 0, "expected x [..., V], F32 or F64", {&x});
+  shape_rule(Args<float>::op, is_number(x) && x.width() > 0, "expected x [..., V], F32 or F64", {&x});
   Tensor y = Tensor::empty(x.device(), x.shape(), x.dtype());
   with_number(x.dtype(), [&]<class Number>(Number) {
     run<Args<Number>>({x.data<Number>(), y.data<Number>(), x.rows(), x.width()}, {&x}, {&y, 1}, {},

@@ -15,7 +15,7 @@ Tensor log_softmax(const Tensor& x);
 
 template <class Number>
 struct LogSoftmaxArgsOf {
-  static constexpr Op op{"log_softmax"};
+  static constexpr Op op{"log_softmax", "y = x - log(sum(exp(x)))", true};
   const Number* x;  // [T, V]
   Number* y;        // [T, V]
   std::int64_t T, V;
@@ -36,7 +36,7 @@ void log_softmax_ref(const LogSoftmaxArgsOf<Number>& a) {
 
 template <class Number>
 struct SoftmaxArgsOf {
-  static constexpr Op op{"softmax"};
+  static constexpr Op op{"softmax", "y = exp(x) / sum(exp(x))", true};
   const Number* x;  // [T, V]
   Number* y;        // [T, V]
   std::int64_t T, V;

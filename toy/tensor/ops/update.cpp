@@ -21,7 +21,7 @@ void without_tape(const Tensor& p, const F& f) {
 }  // namespace
 
 void sgd_update(const Tensor& p, const Tensor& g, const Tensor& v, const SgdStep& step) {
-  shape_rule(SgdUpdateArgsOf<float>::op.info(), is_number(p) && alike(p, g) && (!v || alike(p, v)),
+  shape_rule(SgdUpdateArgsOf<float>::op, is_number(p) && alike(p, g) && (!v || alike(p, v)),
              "expected tensors of one shape and type", {&p, &g, v ? &v : &p});
   const std::int64_t n = p.shape().elements();
   without_tape(p, [&] {
@@ -33,7 +33,7 @@ void sgd_update(const Tensor& p, const Tensor& g, const Tensor& v, const SgdStep
 }
 
 void rmsprop_update(const Tensor& p, const Tensor& g, const Tensor& v, const RmsPropStep& step) {
-  shape_rule(RmsPropUpdateArgsOf<float>::op.info(), is_number(p) && alike(p, g) && alike(p, v),
+  shape_rule(RmsPropUpdateArgsOf<float>::op, is_number(p) && alike(p, g) && alike(p, v),
              "expected tensors of one shape and type", {&p, &g, &v});
   const std::int64_t n = p.shape().elements();
   without_tape(p, [&] {
@@ -45,7 +45,7 @@ void rmsprop_update(const Tensor& p, const Tensor& g, const Tensor& v, const Rms
 }
 
 void adam_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor& v, const AdamStep& step) {
-  shape_rule(AdamUpdateArgsOf<float>::op.info(), is_number(p) && alike(p, g) && alike(p, m) && alike(p, v),
+  shape_rule(AdamUpdateArgsOf<float>::op, is_number(p) && alike(p, g) && alike(p, m) && alike(p, v),
              "expected tensors of one shape and type", {&p, &g, &m, &v});
   const std::int64_t n = p.shape().elements();
   without_tape(p, [&] {

@@ -33,7 +33,7 @@ void adam_update(const Tensor& p, const Tensor& g, const Tensor& m, const Tensor
 
 template <class Number>
 struct SgdUpdateArgsOf {
-  static constexpr Op op{"sgd_update"};
+  static constexpr Op op{"sgd_update", "p -= rate (momentum v + g)", false};
   Number* p;
   const Number* g;
   Number* v;  // or null
@@ -43,7 +43,7 @@ struct SgdUpdateArgsOf {
 
 template <class Number>
 struct RmsPropUpdateArgsOf {
-  static constexpr Op op{"rmsprop_update"};
+  static constexpr Op op{"rmsprop_update", "p -= rate g / (sqrt(v) + eps)", false};
   Number* p;
   const Number* g;
   Number* v;
@@ -53,7 +53,7 @@ struct RmsPropUpdateArgsOf {
 
 template <class Number>
 struct AdamUpdateArgsOf {
-  static constexpr Op op{"adam_update"};
+  static constexpr Op op{"adam_update", "p -= rate m / (sqrt(v) + eps)", false};
   Number* p;
   const Number* g;
   Number* m;

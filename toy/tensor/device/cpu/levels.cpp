@@ -10,27 +10,13 @@
 
 namespace toy::cpu {
 
-#if defined(__x86_64__)
-namespace v2 {
-extern const Level level;
-}
-namespace v3 {
-extern const Level level;
-}
-namespace v4 {
-extern const Level level;
-}
-namespace v4_vnni {
-extern const Level level;
-}
-namespace v4_amx {
-extern const Level level;
-}
-#else
-namespace generic {
-extern const Level level;
-}
-#endif
+// Each LEVEL(name) of TOY_LEVELS, best first, is compiled from kernels/ (cpu_levels.cmake).
+#define LEVEL(name)         \
+  namespace name {          \
+  extern const Level level; \
+  }
+TOY_LEVELS
+#undef LEVEL
 
 namespace {
 
@@ -41,16 +27,16 @@ Level when(bool (*supported)(), Level level) {
 
 #if defined(__x86_64__)
 // Features that always come with the ones asked for here (F16C, LZCNT and MOVBE with AVX2) are not asked for.
-bool has_v2() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"); }
-bool has_v3() {
+[[maybe_unused]] bool has_v2() { return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt"); }
+[[maybe_unused]] bool has_v3() {
   return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
          __builtin_cpu_supports("bmi2");
 }
-bool has_v4() {
+[[maybe_unused]] bool has_v4() {
   return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
-bool has_v4_vnni() { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
+[[maybe_unused]] bool has_v4_vnni() { return has_v4() && __builtin_cpu_supports("avx512vnni"); }
 
 /// Linux saves the registers of 16 x 16 for those who have asked, for the whole process (Documentation/x86/xstate.rst).
 bool may_use_tiles() {
@@ -61,13 +47,15 @@ bool may_use_tiles() {
   return false;
 #endif
 }
-bool has_v4_amx() {
+[[maybe_unused]] bool has_v4_amx() {
   if (!has_v4_vnni() || !__builtin_cpu_supports("avx512bf16")) return false;
   unsigned a = 0, b = 0, c = 0, d = 0;
   constexpr unsigned amx_bf16 = 1U << 22, amx_tile = 1U << 24;
   if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & amx_bf16) == 0 || (d & amx_tile) == 0) return false;
   return may_use_tiles();
 }
+#else
+bool has_generic() { return true; }
 #endif
 
 bool always() { return true; }
@@ -78,16 +66,10 @@ bool no_forms(MicroKernel) { return false; }
 
 const std::vector<Level>& levels() {
   static const std::vector<Level> all = {
-#if defined(__x86_64__)
-    when(&has_v4_amx, v4_amx::level),
-    when(&has_v4_vnni, v4_vnni::level),
-    when(&has_v4, v4::level),
-    when(&has_v3, v3::level),
-    when(&has_v2, v2::level),
-#else
-    when(&always, generic::level),
-#endif
-    {"ref", 0, &always, &add_ref_kernels, nullptr, &never, &no_forms, nullptr},
+#define LEVEL(name) when(&has_##name, name::level),
+      TOY_LEVELS
+#undef LEVEL
+      {"ref", 0, &always, &add_ref_kernels, nullptr, &never, &no_forms, nullptr},
   };
   return all;
 }

@@ -14,7 +14,7 @@ namespace toy {
 /// One op of a traced forward.
 struct TracedOp {
   std::string scope;  // modules whose forward is running, outermost first: "blk.0.attn"
-  const OpInfo* op;
+  const Op* op;
   std::vector<std::int64_t> inputs;  // values by id, from 1
   std::vector<std::int64_t> outputs;
   std::vector<std::pair<std::string, std::string>> hyperparameters;

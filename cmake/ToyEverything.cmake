@@ -1,0 +1,22 @@
+# The target `everything`: the programs and libraries that are built by default, and all that tests, measures and shows
+# them, which is built on demand only.
+function(toy_targets_below folder result)
+  get_property(targets DIRECTORY "${folder}" PROPERTY BUILDSYSTEM_TARGETS)
+  get_property(folders DIRECTORY "${folder}" PROPERTY SUBDIRECTORIES)
+  set(found)
+  foreach(target IN LISTS targets)
+    get_target_property(type ${target} TYPE)
+    if(type MATCHES "EXECUTABLE|STATIC_LIBRARY")
+      list(APPEND found ${target})
+    endif()
+  endforeach()
+  foreach(below IN LISTS folders)
+    toy_targets_below("${below}" more)
+    list(APPEND found ${more})
+  endforeach()
+  set(${result} ${found} PARENT_SCOPE)
+endfunction()
+
+toy_targets_below("${PROJECT_SOURCE_DIR}" targets)
+add_custom_target(everything)
+add_dependencies(everything ${targets})
