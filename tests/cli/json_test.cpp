@@ -238,7 +238,9 @@ TEST_F(JsonForms, bench_of_the_machine) {
     ASSERT_EQ(only["levels"].size(), 1u);
     EXPECT_EQ(only["levels"][0]["simd"], name);
     for (const Json& k : only["levels"][0]["micro_kernels"]) {
-      if (k["form"] == "memory") EXPECT_TRUE(k["chosen"]) << k;
+      if (k["form"] == "memory") {
+        EXPECT_TRUE(k["chosen"]) << k;
+      }
     }
     EXPECT_NE(toy({"describe", llama, "--simd", name + ":memory"}).out.find("common factors from: memory"),
               std::string::npos);
