@@ -200,7 +200,7 @@ TEST_F(Caches, empty_says_how_to_fill_them) {
   EXPECT_EQ(f.code, 0);
   EXPECT_EQ(f.out, "");
   EXPECT_EQ(lines(f.err), 1);
-  for (const char* hint : {"huggingface-cli download", "ollama pull", "data/", "toy list FOLDER"}) {
+  for (const char* hint : {"hf download", "ollama pull", "data/", "toy list FOLDER"}) {
     EXPECT_NE(f.err.find(hint), std::string::npos) << hint;
   }
 }

@@ -81,7 +81,7 @@ TEST(Program, manifest_names_the_verbs_and_exit_codes) {
   for (const auto& [code, meaning] : manifest()["exit_codes"].items()) codes.insert(code);
   EXPECT_EQ(verbs,
             (std::set<std::string>{"infer", "eval", "list", "describe", "tokenize", "bench", "train from-scratch",
-                                   "train autotune", "runs", "runs show", "runs compare"}));
+                                   "train autotune", "runs", "runs show", "runs compare", "runs rm"}));
   EXPECT_EQ(codes, (std::set<std::string>{"0", "1", "2"}));
 }
 
@@ -142,7 +142,33 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
       {{"eval", "x.gguf", "--tex=a"}, "did you mean --text?"},
       {{"--verison"}, "did you mean --version?"},
       {{"infer", "x.gguf", "--zzzzzzzz"}, "toy infer --help"},
-      {{}, "expected a verb"},
+      {{"help", "infr"}, "did you mean infer?"},
+      {{"help", "infer", "now"}, "infer has no verb 'now'"},
+      {{"chat"}, "unknown verb 'chat': is not there yet; infer continues a text"},
+      {{"serve", "--port", "80"}, "unknown verb 'serve': is not there yet"},
+      {{"quantize", "a", "b"}, "is not there yet; llama.cpp's llama-quantize"},
+      {{"pull", "x"}, "is not there yet; hf download REPO FILE.gguf"},
+      {{"run", "x"}, "unknown verb 'run': here it is infer"},
+      {{"convert"}, "is not there yet; llama.cpp's convert_hf_to_gguf.py"},
+      {{"train", "finetune"}, "unknown verb 'train finetune': is not there yet; train from-scratch trains"},
+      {{"infer", "x.gguf", "--temperature", "1"}, "unknown flag '--temperature': here it is --temp"},
+      {{"infer", "x.gguf", "--temperature=1"}, "unknown flag '--temperature': here it is --temp"},
+      {{"infer", "x.gguf", "--max-tokens", "5"}, "here it is --n"},
+      {{"infer", "x.gguf", "--max_new_tokens", "5"}, "'--max_new_tokens': here it is --n"},
+      {{"infer", "x.gguf", "--top_p", "1"}, "'--top_p': here it is --top-p"},
+      {{"infer", "-m", "x.gguf"}, "the model is the first word: toy infer MODEL"},
+      {{"eval", "--model=x.gguf"}, "the model is the first word: toy eval MODEL"},
+      {{"infer", "x.gguf", "--ctx-size", "9"}, "here it is --context"},
+      {{"infer", "x.gguf", "-c", "9"}, "here it is --context"},
+      {{"infer", "x.gguf", "-ngl", "99"}, "unknown flag '-ngl': no GPU is used yet"},
+      {{"infer", "x.gguf", "-f", "p.txt"}, "here it is --prompt-file"},
+      {{"eval", "x.gguf", "-f", "p.txt"}, "here it is --file"},
+      {{"eval", "x.gguf", "--prompt", "a"}, "here it is --text"},
+      {{"infer", "x.gguf", "--repeat-penalty", "1"}, "that is not there yet"},
+      {{"train", "from-scratch", "--learning-rate", "1"}, "here it is --lr"},
+      {{"train", "from-scratch", "--n_layer", "1"}, "here it is --layers"},
+      {{"train", "from-scratch", "--model", "x"}, "toy train from-scratch --help lists"},
+      {{"infer", "x.gguf", "-n=x"}, "expected a whole number, found 'x'"},
       {{"infer", "a", "b"}, "unexpected argument 'b'"},
       {{"infer", "x.gguf", "y.gguf"}, "unexpected argument 'y.gguf'"},
       {{"infer", "x.gguf", "--n"}, "expected a value"},
@@ -165,6 +191,32 @@ TEST(Program, wrong_words_name_the_nearest_right_ones) {
     EXPECT_TRUE(f.err.starts_with("toy: ")) << f.err;
     EXPECT_NE(f.err.find(hint), std::string::npos) << f.err;
   }
+}
+
+TEST(Program, words_that_ask_for_help_get_it) {
+  const std::string all = toy({"--help"}).out;
+  for (const auto& words : std::vector<std::vector<std::string>>{{}, {"help"}, {"help", "--help"}, {"-h"}}) {
+    const Finished f = toy(words);
+    EXPECT_EQ(f.code, 0);
+    EXPECT_EQ(f.out, all);
+    EXPECT_EQ(f.err, "");
+  }
+  EXPECT_NE(all.find("toy help VERB"), std::string::npos);
+  for (const Json& verb : manifest()["verbs"]) {
+    std::vector<std::string> words = words_of(verb["name"], {});
+    words.insert(words.begin(), "help");
+    EXPECT_EQ(toy(words).out, toy(words_of(verb["name"], {"--help"})).out) << verb["name"];
+  }
+  EXPECT_EQ(toy({"help", "train"}).out, toy({"train", "--help"}).out);
+  for (const char* word : {"version", "-V"}) EXPECT_EQ(toy({word}).out, toy({"--version"}).out) << word;
+}
+
+TEST(Program, a_short_flag_takes_its_number_behind_an_equals_sign) {
+  EXPECT_TRUE(toy({"infer", "x.gguf", "-n=5", unknown}).err.starts_with(only_that));
+  // A text may begin with one.
+  EXPECT_EQ(toy({"infer", "--n", "1", "-p=a", "--json"}).out.find("\"prompt_ids\":[1]"), std::string::npos);
+  // What follows an option is its value, whatever other programs call so.
+  EXPECT_TRUE(toy({"infer", "x.gguf", "--prompt", "-ngl", unknown}).err.starts_with(only_that));
 }
 
 TEST(Program, help_is_given_whatever_else_is_wrong) {

@@ -203,7 +203,7 @@ TEST_F(Runs, compare_says_what_is_not_finite) {
 TEST_F(Runs, wrong_words) {
   const std::vector<std::tuple<std::vector<std::string>, int, std::string>> cases = {
       {{"shw", "x"}, 2, "unknown verb 'runs shw'; did you mean runs show? (toy runs --help lists them)"},
-      {{"frobnicate"}, 2, "unknown verb 'runs frobnicate'; known: runs show, runs compare"},
+      {{"frobnicate"}, 2, "unknown verb 'runs frobnicate'; known: runs show, runs compare, runs rm"},
       {{"show"}, 2, "runs show: expected ID"},
       {{"compare", "llama-20260531"}, 2, "runs compare: expected B"},
       {{"show", "x", "--chek"}, 2, "did you mean --check? (toy runs show --help lists them)"},

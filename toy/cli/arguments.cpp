@@ -12,6 +12,7 @@
 #include <numeric>
 #include <type_traits>
 
+#include "toy/cli/hints.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 
@@ -73,7 +74,11 @@ template <class T>
 }
 
 void check_range(const Option& option, double value, std::string_view text) {
-  if (value >= option.min && value <= option.max) return;
+  const bool enough = option.above_min ? value > option.min : value >= option.min;
+  if (enough && value <= option.max) return;
+  if (option.above_min) {
+    refuse("{}: expected more than {} and at most {}, found {}", option.name, option.min, option.max, in_quotes(text));
+  }
   if (option.max == std::numeric_limits<double>::max() && value < option.min) {
     refuse("{}: expected {} or more, found {}", option.name, option.min, in_quotes(text));
   }
@@ -146,17 +151,36 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     known.push_back(option.name);
     if (!option.brief.empty()) known.push_back(option.brief);
   }
-  const auto near = did_you_mean(flag, known);
   const std::string command = verb.run == nullptr ? "toy" : "toy " + verb.name;
+  if (const auto hint = hint_for_flag(verb, flag)) {
+    refuse("unknown flag {}: {} ({} --help lists them)", in_quotes(flag), *hint, command);
+  }
+  const auto near = did_you_mean(flag, known);
   if (near) refuse("unknown flag {}; did you mean {}? ({} --help lists them)", in_quotes(flag), *near, command);
   refuse("unknown flag {}; {} --help lists those of {}", in_quotes(flag), command, command);
 }
 
-/// The words, "--flag=" as the flag and an empty value: CLI11 takes the next word for its value.
-std::vector<std::string> with_empty_values(std::span<const Option> options, std::span<const std::string> words) {
+/// "-n=5" is "-n" and "5" where the value cannot be a text that begins with "=".
+bool is_short_with_number(std::span<const Option> options, std::string_view word) {
+  if (word.size() < 3 || word[0] != '-' || word[1] == '-' || word[2] != '=') return false;
+  const auto option = std::ranges::find(options, word.substr(0, 2), &Option::brief);
+  return option != options.end() &&
+         (option->type == Type::integer || option->type == Type::integers || option->type == Type::number);
+}
+
+/// The words, "--flag=" as the flag and an empty value: CLI11 takes the next word for its value. A flag of other
+/// programs is refused here: of "-ngl" CLI11 makes "-n gl".
+std::vector<std::string> with_empty_values(const Verb& verb, std::span<const Option> options,
+                                           std::span<const std::string> words) {
   std::vector<std::string> parts;
   bool is_value = false, flags_end = false;
   for (const std::string& word : words) {
+    if (!is_value && !flags_end && hint_for_flag(verb, word.substr(0, word.find('=')))) refuse_unknown_flag(verb, word);
+    if (!is_value && !flags_end && is_short_with_number(options, word)) {
+      parts.push_back(word.substr(0, 2));
+      parts.push_back(word.substr(3));
+      continue;
+    }
     const bool empty = word.starts_with("--") && word.ends_with('=') && !is_value && !flags_end;
     const std::string name = word.substr(0, word.size() - (empty ? 1 : 0));
     const auto option = std::ranges::find_if(
@@ -221,7 +245,7 @@ Arguments Arguments::parse(const Verb& verb, std::span<const std::string> words)
   };
   const bool asks_help = std::ranges::any_of(words, [](const std::string& w) { return w == "--help" || w == "-h"; });
   try {
-    const std::vector<std::string> parts = with_empty_values(options, words);
+    const std::vector<std::string> parts = with_empty_values(verb, options, words);
     std::vector<std::string> reversed(parts.rbegin(), parts.rend());
     app.parse(reversed);
   } catch (const Error&) {

@@ -40,8 +40,8 @@ std::string repository(std::string_view folder) {
   return name.empty() || name.front() == '/' || name.back() == '/' ? std::string() : name;
 }
 
-/// Snapshots to look at, that of `main` first, without repetition.
-std::vector<std::string> commits_of(const fs::path& folder, std::vector<std::string>& problems) {
+/// Snapshots to look at, that of `main` first, then those of other refs, then the rest.
+std::vector<std::string> snapshots_of(const fs::path& folder, std::vector<std::string>& problems) {
   std::vector<std::string> commits;
   const auto add = [&](const fs::path& ref) {
     const std::string commit = first_line(ref);
@@ -56,31 +56,40 @@ std::vector<std::string> commits_of(const fs::path& folder, std::vector<std::str
   walk(folder / "refs", [&](const WalkedFile& file) {
     if (file.problem.empty() && file.path != folder / "refs/main") add(file.path);
   });
-  if (commits.empty() && problems.empty()) {
-    for (const std::string& name : entries_of(folder / "snapshots")) {
-      if (is_commit(name)) commits.push_back(name);
-    }
+  for (const std::string& name : entries_of(folder / "snapshots")) {
+    if (!name.starts_with('.') && std::ranges::find(commits, name) == commits.end()) commits.push_back(name);
   }
   return commits;
 }
 
 void find_in_repository(const fs::path& folder, const std::string& name, std::vector<FoundModel>& found) {
   std::vector<std::string> problems;
-  std::set<fs::path> seen;  // one blob may be in two snapshots
-  for (const std::string& commit : commits_of(folder, problems)) {
+  std::set<fs::path> seen;      // one blob may be in two snapshots
+  std::set<std::string> names;  // and one name, for two blobs
+  LostShards lost;
+  for (const std::string& commit : snapshots_of(folder, problems)) {
     const fs::path snapshot = folder / "snapshots" / commit;
+    if (!is_inside(snapshot, folder)) {
+      std::error_code error;
+      if (fs::is_symlink(snapshot, error)) problems.push_back("snapshots/" + commit + " is a link out of its folder");
+      continue;
+    }
     walk(
         snapshot,
         [&](const WalkedFile& file) {
           const std::string leaf = file.path.filename().string();
           if (!leaf.ends_with(".gguf") && file.problem.empty()) return;
-          if (file.problem.empty() && is_later_shard(leaf)) return;
+          std::string reason = file.problem;
+          if (reason.empty() && is_later_shard(leaf)) {
+            reason = lost.reason(file.path);
+            if (reason.empty()) return;
+          }
           std::error_code error;
           const fs::path real = fs::canonical(file.path, error);
           if (!error && !seen.insert(real).second) return;
-          const std::string shown = name + "/" + without_shard(file.path.lexically_relative(snapshot).string());
-          found.push_back(
-              {"huggingface", shown, file.path, file.problem.empty() ? reason_to_skip(leaf) : file.problem});
+          std::string shown = name + "/" + without_shard(file.path.lexically_relative(snapshot).string());
+          if (!names.insert(shown).second) shown += "@" + commit.substr(0, 7);
+          found.push_back({"huggingface", shown, file.path, reason.empty() ? reason_to_skip(leaf) : reason});
         },
         folder);
   }

@@ -1,5 +1,7 @@
 // Ollama's models: manifests/HOST/NAMESPACE/MODEL/TAG (JSON) and blobs/sha256-DIGEST.
 // https://github.com/ollama/ollama/blob/main/types/model/name.go
+#include <fmt/format.h>
+
 #include <fstream>
 
 #include "toy/cli/caches.h"
@@ -43,6 +45,22 @@ std::string reason_for_layer(std::string_view media_type) {
   return {};
 }
 
+/// What a manifest has beside its model that this program does not apply; empty: nothing.
+std::string note_of(const Json& layers) {
+  bool adapter = false, template_ = false;
+  for (const Json& layer : layers) {
+    const auto type = layer.is_object() ? layer.find("mediaType") : layer.end();
+    if (!layer.is_object() || type == layer.end() || !type->is_string()) continue;
+    adapter = adapter || type->get<std::string>().ends_with(".adapter");
+    template_ = template_ || type->get<std::string>().ends_with(".template");
+  }
+  if (!adapter && !template_) return {};
+  const std::string_view what = adapter && template_ ? "an adapter and a template"
+                                : adapter            ? "an adapter"
+                                                     : "a template";
+  return fmt::format("Ollama runs it with {}, which toy does not apply: it answers otherwise here", what);
+}
+
 void add_layers(const Json& manifest, const fs::path& root, const std::string& name, const fs::path& path,
                 std::vector<FoundModel>& found) {
   bool has_model = false, told_tensor = false;
@@ -77,6 +95,7 @@ void add_layers(const Json& manifest, const fs::path& root, const std::string& n
       add(file, "a link out of its folder");
     } else {
       add(file, {});
+      found.back().note = note_of(*layers);
     }
   }
   if (!has_model) add(path, "its manifest has no model layer");

@@ -3,35 +3,50 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace toy::cli {
 
 /// A file in a cache, or what could not be used there.
 struct FoundModel {
-  std::string source;          // "huggingface", "ollama", "lmstudio", "llama.cpp", "data", "folder"
-  std::string name;            // as the cache's own tool calls it
-  std::filesystem::path path;  // the first shard
-  std::string skipped;         // why it cannot be used; empty: it looks like a model
+  std::string source;              // "huggingface", "ollama", "lmstudio", "llama.cpp", "data", "folder"
+  std::string name;                // as the cache's own tool calls it
+  std::filesystem::path path;      // the first shard
+  std::string skipped;             // why it cannot be used; empty: it looks like a model
+  std::string note{};              // what is said when it is run; may be empty
+  std::filesystem::path target{};  // what a link out of the cache leads to; empty: it is none
 };
 
 /// The folders to search, from the environment, ./data, and `folders`.
 struct CacheRoots {
-  std::filesystem::path huggingface, ollama;
-  std::vector<std::filesystem::path> lmstudio;
+  std::filesystem::path huggingface;
+  std::vector<std::filesystem::path> ollama, lmstudio;
   std::filesystem::path llama_cpp;
   std::vector<std::filesystem::path> folders;
 };
 CacheRoots cache_roots(const std::vector<std::string>& folders);
 
 /// Everything in the roots that looks like a model, sorted by source and name. Never fails: what cannot be read is
-/// in the list with a reason. Links are followed only as far as they stay inside their root.
+/// in the list with a reason. Links are followed only as far as they stay inside their root; in data/ and LM Studio's
+/// folders, where people put them on purpose, one level out of it.
 std::vector<FoundModel> find_models(const CacheRoots& roots);
 
 /// The parts of find_models for caches that name their files by hash.
 void find_in_huggingface(const std::filesystem::path& root, std::vector<FoundModel>& found);
 void find_in_ollama(const std::filesystem::path& root, std::vector<FoundModel>& found);
+
+/// Says of shards without a first one what is missing, once for each set.
+class LostShards {
+ public:
+  /// The reason; empty for what is no later shard, whose first one is there, and for another one of a set.
+  std::string reason(const std::filesystem::path& path);
+
+ private:
+  std::set<std::filesystem::path> told_;
+};
 
 /// What the header of a model says.
 struct ModelFacts {

@@ -110,7 +110,9 @@ std::string program_help() {
   std::vector<std::pair<std::string, std::string>> table;
   for (const Verb& verb : verbs()) table.emplace_back(verb.name, verb.summary);
   text += rows(table) + "\nOptions:\n" + option_rows(program());
-  text += "\ntoy VERB --help explains a verb. Answers go to stdout, everything else to stderr.\nExit codes:\n";
+  text +=
+      "\ntoy help VERB explains a verb, as toy VERB --help does. Answers go to stdout, everything else to "
+      "stderr.\nExit codes:\n";
   for (std::size_t code = 0; code < exit_codes().size(); ++code) {
     text += fmt::format("  {}  {}\n", code, exit_codes()[code]);
   }

@@ -17,6 +17,7 @@ Json option_json(const Option& option) {
   if (!option.choices.empty()) json["choices"] = option.choices;
   if (option.min != std::numeric_limits<double>::lowest()) json["min"] = option.min;
   if (option.max != std::numeric_limits<double>::max()) json["max"] = option.max;
+  if (option.above_min) json["above_min"] = true;
   json["repeatable"] = option.repeatable;
   return json;
 }

@@ -7,6 +7,7 @@
 #include "toy/cli/caches.h"
 #include "toy/io/gguf.h"
 #include "toy/io/quote.h"
+#include "toy/models/file_kind.h"
 #include "toy/models/load.h"
 
 namespace toy::cli {
@@ -72,11 +73,7 @@ std::string obstacle_of(const GgufFile& file) {
 
 ModelFacts read_facts(const std::filesystem::path& path) {
   const GgufFile file = GgufFile::open(path, {.map = false, .require_data = true});
-  const Metadata& metadata = file.metadata();
-  if (metadata.get_or<std::string>("general.type", "model") == "adapter") {
-    fail("{}: an adapter, not a model of its own", shown(path));
-  }
-  if (file.tensors().empty()) fail("{}: holds no parameters, only a header", shown(path));
+  const Metadata& metadata = require_model(file);
   ModelFacts facts;
   facts.obstacle = obstacle_of(file);
   facts.architecture = metadata.get_or<std::string>("general.architecture", "");

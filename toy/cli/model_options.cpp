@@ -8,12 +8,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "toy/cli/caches.h"
-#include "toy/cli/embedded_model.h"
 #include "toy/cli/signals.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
-#include "toy/train/checkpoint.h"
 
 namespace toy::cli {
 
@@ -36,33 +33,7 @@ std::string read_all(int descriptor, const std::string& name) {
   return text;
 }
 
-/// The files of a run beside its models: says where the model is.
-void refuse_files_of_a_run(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  std::error_code unknown;
-  const fs::path folder = path.has_filename() ? path : path.parent_path();
-  if (fs::is_directory(folder, unknown)) {
-    const auto steps = checkpoint_steps(folder);
-    if (steps.empty()) return;
-    refuse("{}: is a run; its newest model is {}", shown(path),
-           shown(folder / "weights" / fmt::format("step-{}.gguf", steps.back())));
-  }
-  const fs::path part = path.has_parent_path() ? path.parent_path() : fs::current_path(unknown);
-  const fs::path model = part.parent_path() / "weights" / path.stem().concat(".gguf");
-  if (part.filename() != "state" || !fs::exists(model, unknown)) return;
-  refuse("{}: is the state of a training; the model of that step is {}", shown(path), shown(model));
-}
-
-/// "library/model:tag" is also called "model:tag", and "org/repo/file" also "file".
-bool is_named(std::string_view name, std::string_view wanted) {
-  return name == wanted || (name.ends_with(wanted) && name[name.size() - wanted.size() - 1] == '/');
-}
-
 }  // namespace
-
-Positional model_positional() {
-  return {"MODEL", "a GGUF file, or the name of a model that toy list shows; without it a small built-in one", false};
-}
 
 std::vector<Option> device_options() {
   return {{.name = "--threads",
@@ -122,28 +93,6 @@ DType kv_type(std::string_view name) {
 
 EngineOptions engine_options(const Arguments& arguments) {
   return {.kv = kv_type(*arguments.text("--kv")), .context = arguments.integer("--context").value_or(0)};
-}
-
-ModelPath find_model(const Arguments& arguments, const Console& console) {
-  if (arguments.positionals().empty()) {
-    console.note("no MODEL given: this is the built-in one, which tells small stories");
-    return {embedded_model_path(), "built-in"};
-  }
-  const std::string& wanted = arguments.positional(0);
-  std::error_code error;
-  refuse_files_of_a_run(wanted);
-  if (std::filesystem::exists(wanted, error) || wanted.ends_with(".gguf")) return {wanted};
-  std::vector<std::string> names;
-  std::filesystem::path path;
-  for (const FoundModel& found : find_models(cache_roots({}))) {
-    if (!found.skipped.empty() || !is_named(found.name, wanted)) continue;
-    names.push_back(found.name);
-    path = found.path;
-  }
-  if (names.size() > 1) refuse("{} may be any of {}; give its path", in_quotes(wanted), fmt::join(names, ", "));
-  if (names.empty()) return {wanted};
-  console.note("{} is {}", wanted, path.string());
-  return {path};
 }
 
 GgufFile open_header(const ModelPath& model) {

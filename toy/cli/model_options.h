@@ -37,7 +37,8 @@ struct ModelPath {
   std::filesystem::path path;
   std::string name{};
 };
-/// The file that MODEL names: a path, the one model of that name which `list` shows, or the one inside the program.
+/// The file that MODEL names: a path, the one model of that name which `list` shows, the newest of a run, or the one
+/// inside the program.
 ModelPath find_model(const Arguments& arguments, const Console& console);
 /// Opens it on the device; tells what was repaired or replaced by a default.
 LanguageModel open_model(const ModelPath& model, Device& device, const Console& console);

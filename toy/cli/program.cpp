@@ -10,6 +10,7 @@
 #include "toy/cli/console.h"
 #include "toy/cli/format.h"
 #include "toy/cli/help.h"
+#include "toy/cli/hints.h"
 #include "toy/cli/manifest.h"
 #include "toy/cli/registry.h"
 #include "toy/cli/signals.h"
@@ -47,8 +48,11 @@ const Verb* find_verb(std::string_view name) {
     words.push_back(verb->name.substr(group.size() + 1));
     names.push_back(verb->name);
   }
-  const auto near = did_you_mean(word, words);
   const std::string unknown = in_quotes(group + " " + word);
+  if (const auto hint = hint_for_verb(word); hint && group == "train") {
+    refuse("unknown verb {}: {}; known: {}", unknown, *hint, fmt::join(names, ", "));
+  }
+  const auto near = did_you_mean(word, words);
   if (near) refuse("unknown verb {0}; did you mean {1} {2}? (toy {1} --help lists them)", unknown, group, *near);
   refuse("unknown verb {}; known: {}", unknown, fmt::join(names, ", "));
 }
@@ -63,6 +67,9 @@ const Verb* choose_verb(std::span<const std::string> words) {
   const Verb* const verb = find_verb(first);
   const auto members = verbs_of(first);
   if (verb == nullptr && members.empty()) {
+    if (const auto hint = hint_for_verb(first)) {
+      refuse("unknown verb {}: {} (toy --help lists them)", in_quotes(first), *hint);
+    }
     const auto near = did_you_mean(first, groups());
     if (near) refuse("unknown verb {}; did you mean {}? (toy --help lists them)", in_quotes(first), *near);
     refuse("unknown verb {}; known: {}", in_quotes(first), fmt::join(groups(), ", "));
@@ -75,8 +82,26 @@ const Verb* choose_verb(std::span<const std::string> words) {
   return verb;
 }
 
+/// toy help, toy help VERB, with one word or two.
+void run_help(std::span<const std::string> words, Console& console) {
+  if (words.empty() || words.front().starts_with('-')) return console.print(program_help());
+  const std::vector<std::string> asked{words.begin(), words.end()};
+  std::vector<std::string> with_flag{asked.front()};
+  if (asked.size() > 1 && !asked[1].starts_with('-')) with_flag.push_back(asked[1]);
+  const bool alone = with_flag.size() == 1;
+  with_flag.emplace_back("--help");
+  const Verb* const verb = choose_verb(with_flag);
+  if (verb == nullptr) return console.print(group_help(asked.front()));
+  const bool two_words = verb->name.find(' ') != std::string::npos;
+  if (!alone && !two_words) refuse("help: {} has no verb {}", verb->name, in_quotes(asked[1]));
+  console.print(verb_help(*verb));
+}
+
 void run_words(std::span<const std::string> words, Console& console) {
-  if (words.empty() || words.front().starts_with('-')) return run_program(words, console);
+  if (words.empty()) return console.print(program_help());
+  if (words.front() == "help") return run_help(words.subspan(1), console);
+  if (words.front() == "version") return console.print("toy " TOY_VERSION "\n");
+  if (words.front().starts_with('-')) return run_program(words, console);
   const Verb* const verb = choose_verb(words);
   if (verb == nullptr) return console.print(group_help(words.front()));
   const auto own_words = verb->name.find(' ') == std::string::npos ? 1U : 2U;

@@ -20,7 +20,8 @@ const std::vector<Verb>& verbs() {
                                         train_autotune_verb(),
                                         runs_verb(),
                                         runs_show_verb(),
-                                        runs_compare_verb()};
+                                        runs_compare_verb(),
+                                        runs_rm_verb()};
   return all;
 }
 
@@ -49,7 +50,7 @@ const Verb& program() {
       .details = {},
       .positionals = {},
       .options = {{.name = "--help", .help = "show the verbs", .brief = "-h"},
-                  {.name = "--version", .help = "show the version"},
+                  {.name = "--version", .help = "show the version", .brief = "-V"},
                   {.name = "--manifest", .help = "print all verbs, options and JSON forms as JSON (toy/manifest-v1)"},
                   {.name = "--markdown", .help = "print the same as a page of Markdown (docs/cli.md)"}},
       .json = {},

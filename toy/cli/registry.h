@@ -30,6 +30,7 @@ struct Option {
   std::vector<std::string> choices{};
   double min = std::numeric_limits<double>::lowest();
   double max = std::numeric_limits<double>::max();
+  bool above_min = false;  // min itself is too small
   bool repeatable = false;
 };
 
@@ -91,6 +92,7 @@ Verb train_autotune_verb();
 Verb runs_verb();
 Verb runs_show_verb();
 Verb runs_compare_verb();
+Verb runs_rm_verb();
 
 /// Meanings of the exit codes 0, 1 and 2.
 std::span<const std::string_view> exit_codes();

@@ -14,6 +14,8 @@ namespace toy::cli {
 
 /// --dir, the folder of runs.
 Option runs_folder_option();
+/// How a run is named on the command line.
+constexpr const char* run_words = "its name in --dir, a part of it that no other has, last for the newest, or a path";
 
 /// The numbers of a run, and their fields below `path` ("runs[]") in the manifest.
 Json run_json(const RunLog& run);

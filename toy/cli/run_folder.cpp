@@ -37,13 +37,14 @@ void check_out(const fs::path& out) {
   }
 }
 
-NewRunFolder::NewRunFolder(const fs::path& out, std::string_view arch) {
+NewRunFolder::NewRunFolder(const fs::path& out, std::string_view arch, const std::optional<std::string>& name) {
   check_out(out);
   std::error_code unknown;
   for (const fs::path& path : and_above(out)) {
     if (!fs::exists(path, unknown)) made_.push_back(path);
   }
-  path_ = new_run_folder(out, arch, fmt::format("{:%Y%m%d}", fmt::gmtime(std::time(nullptr))));
+  path_ = name ? new_named_run_folder(out, *name)
+               : new_run_folder(out, arch, fmt::format("{:%Y%m%d}", fmt::gmtime(std::time(nullptr))));
 }
 
 NewRunFolder::~NewRunFolder() {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,7 +16,8 @@ void check_out(const std::filesystem::path& out);
 /// nothing.
 class NewRunFolder {
  public:
-  NewRunFolder(const std::filesystem::path& out, std::string_view arch);
+  /// Called `name`, or ARCH-DATE-NUMBER. Errors: the name is taken, or none.
+  NewRunFolder(const std::filesystem::path& out, std::string_view arch, const std::optional<std::string>& name = {});
   ~NewRunFolder();
   NewRunFolder(const NewRunFolder&) = delete;
   NewRunFolder& operator=(const NewRunFolder&) = delete;

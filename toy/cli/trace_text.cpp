@@ -7,6 +7,7 @@
 
 #include "toy/cli/console.h"
 #include "toy/cli/format.h"
+#include "toy/io/plural.h"
 
 namespace toy::cli {
 
@@ -88,8 +89,8 @@ std::string ops_text(const GgufFile& file, std::int64_t tokens) {
     flops += op.flops;
     bytes += op.bytes;
   }
-  std::string text =
-      fmt::format("\nOps of one forward of T = {} tokens, logits of the last\n{}", tokens, table(rows, "lllrr"));
+  std::string text = fmt::format("\nOps of one forward of T = {} {}, logits of the last\n{}", tokens,
+                                 plural(tokens, "token"), table(rows, "lllrr"));
   text += fmt::format("  total: {} FLOPs, {} bytes read and written\n\nFormulas\n", si(flops), si(bytes));
   std::vector<std::vector<std::string>> formulas;
   for (const TracedOp& op : trace.ops()) {

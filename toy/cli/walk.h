@@ -1,6 +1,7 @@
 // Walking through folders that other tools fill.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -10,13 +11,20 @@ namespace toy::cli {
 
 struct WalkedFile {
   std::filesystem::path path;
-  std::string problem;  // why it cannot be read; empty if it can
+  std::string problem;             // why it cannot be read; empty if it can
+  std::filesystem::path target{};  // of a link out of the root that was followed; empty: there was none
 };
 
-/// Every file below `root` in the order of names, at most 6 folders deep. Folders behind links are not entered; a link
-/// to a file counts when the file lies below `inside` (`root` by default). A root that is missing has no files.
+/// What happens to links. Within `inside` a link to a file counts when the file lies below a folder, and no folder
+/// behind a link is entered. `one_level` is for folders in which people put links on purpose: a link to a file counts
+/// wherever it leads, one to a folder is entered, but no further link to a folder in there; a folder that is looked
+/// into anyway, or that holds the root, is not entered again.
+enum class Links : std::uint8_t { inside, one_level };
+
+/// Every file below `root` in the order of names, at most 6 folders deep. With Links::inside a link must stay below
+/// `inside` (`root` by default). A root that is missing has no files.
 void walk(const std::filesystem::path& root, const std::function<void(const WalkedFile&)>& visit,
-          const std::filesystem::path& inside = {});
+          const std::filesystem::path& inside = {}, Links links = Links::inside);
 
 /// Names of the entries of a folder, sorted; none if it cannot be read, which `problem` then says.
 std::vector<std::string> entries_of(const std::filesystem::path& folder, std::string* problem = nullptr);
@@ -28,6 +36,8 @@ bool is_inside(const std::filesystem::path& path, const std::filesystem::path& r
 std::string reason_to_skip(std::string_view name);
 /// True for `name-00002-of-00003.gguf`, false for the first shard.
 bool is_later_shard(std::string_view name);
+/// "name-00001-of-00003.gguf" of any shard.
+std::string first_shard(std::string_view name);
 /// The name without "-00001-of-00003" and ".gguf".
 std::string without_shard(std::string_view name);
 

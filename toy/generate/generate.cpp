@@ -17,33 +17,34 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 /// Text of the new tokens as it becomes certain: whole characters, nothing of a stop string.
 class Output {
  public:
-  Output(const LanguageModel& lm, const GenerateOptions& options, const std::function<void(std::string_view)>& on_text)
-      : stops_(options.stop), on_text_(&on_text) {
+  Output(const LanguageModel& lm, const GenerateOptions& options, const OnToken& on_token)
+      : stops_(options.stop), on_token_(&on_token) {
     if (lm.tokenizer) pieces_.emplace(*lm.tokenizer, DecodeOptions{.special = false, .continues = true});
   }
 
-  /// True when a stop string is complete.
-  bool push(std::int32_t id) {
-    if (pieces_) emit(stops_.push(pieces_->push(id)));
+  /// True when a stop string is complete. A token that the tokenizer does not know has no text.
+  bool push(std::int32_t id, bool known) {
+    emit(id, known && pieces_ ? stops_.push(pieces_->push(id)) : std::string());
     return stops_.stopped();
   }
   std::string finish() {
-    if (pieces_ && !stops_.stopped()) emit(stops_.push(pieces_->finish()));
-    if (!stops_.stopped()) emit(stops_.finish());
+    std::string rest;
+    if (pieces_ && !stops_.stopped()) rest = stops_.push(pieces_->finish());
+    if (!stops_.stopped()) rest += stops_.finish();
+    if (!rest.empty()) emit(std::nullopt, rest);
     return std::move(text_);
   }
   bool stopped() const { return stops_.stopped(); }
 
  private:
-  void emit(const std::string& text) {
-    if (text.empty()) return;
+  void emit(std::optional<std::int32_t> id, const std::string& text) {
     text_ += text;
-    if (*on_text_) (*on_text_)(text);
+    if (*on_token_) (*on_token_)(id, text);
   }
 
   std::optional<StreamingDetokenizer> pieces_;
   StopMatcher stops_;
-  const std::function<void(std::string_view)>* on_text_;
+  const OnToken* on_token_;
   std::string text_;
 };
 
@@ -65,6 +66,14 @@ std::string_view name(StopReason reason) {
 
 Generation generate(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids, const GenerateOptions& options,
                     const std::function<void(std::string_view)>& on_text, const std::stop_token& cancel) {
+  const auto text_alone = [&](std::optional<std::int32_t> /*id*/, std::string_view text) {
+    if (on_text && !text.empty()) on_text(text);
+  };
+  return generate_tokens(lm, prompt_ids, options, text_alone, cancel);
+}
+
+Generation generate_tokens(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids,
+                           const GenerateOptions& options, const OnToken& on_token, const std::stop_token& cancel) {
   using clock = std::chrono::steady_clock;
   lm.check_loaded();
   Engine engine(*lm.model, *lm.device, options.engine);
@@ -80,7 +89,7 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
 
   Generation g;
   g.prompt_ids.assign(prompt_ids.begin(), prompt_ids.end());
-  Output output(lm, options, on_text);
+  Output output(lm, options, on_token);
   KVCache sequence = engine.sequence();
   const auto start = clock::now();
   Tensor logits = engine.prefill(sequence, prompt_ids, [&] { return !cancel.stop_requested(); });
@@ -99,7 +108,7 @@ Generation generate(const LanguageModel& lm, std::span<const std::int32_t> promp
     }
     g.ids.push_back(id);
     const bool known = !lm.tokenizer || id < lm.tokenizer->size();  // an embedding may have spare rows
-    if (known && output.push(id)) break;
+    if (output.push(id, known)) break;
     if (++made == room) break;
     KVCache* const one = &sequence;
     logits = engine.decode({&one, 1}, {&id, 1});

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -42,5 +43,11 @@ struct Generation {
 /// logits that are not finite.
 Generation generate(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids, const GenerateOptions& options,
                     const std::function<void(std::string_view)>& on_text = {}, const std::stop_token& cancel = {});
+
+/// Gets each new token with the text that is certain with it, possibly none; without a token, what waited to the end.
+using OnToken = std::function<void(std::optional<std::int32_t> id, std::string_view text)>;
+/// The same, token by token: the texts together are Generation::text.
+Generation generate_tokens(const LanguageModel& lm, std::span<const std::int32_t> prompt_ids,
+                           const GenerateOptions& options, const OnToken& on_token, const std::stop_token& cancel = {});
 
 }  // namespace toy

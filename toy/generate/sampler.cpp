@@ -42,8 +42,9 @@ class Descending {
 Sampler::Sampler(const SamplingOptions& options) : options_(options), random_(options.seed) {
   if (!std::isfinite(options.temperature)) refuse("temperature: expected a number, found {}", options.temperature);
   if (options.top_k < 0) refuse("top-k: expected 0 or more, found {}", options.top_k);
-  if (!(options.top_p > 0 && options.top_p <= 1)) refuse("top-p: expected (0, 1], found {}", options.top_p);
-  if (!(options.min_p >= 0 && options.min_p <= 1)) refuse("min-p: expected [0, 1], found {}", options.min_p);
+  if (!(options.top_p > 0 && options.top_p <= 1))
+    refuse("top-p: expected more than 0 and at most 1, found {}", options.top_p);
+  if (!(options.min_p >= 0 && options.min_p <= 1)) refuse("min-p: expected 0 to 1, found {}", options.min_p);
 }
 
 std::int32_t Sampler::operator()(std::span<const float> logits) {

@@ -50,9 +50,10 @@ Score score(const LanguageModel& lm, std::span<const std::int32_t> ids, const Sc
   const std::int64_t window = options.window == 0 ? engine.context() : options.window;
   const std::int64_t stride = options.stride == 0 ? std::max<std::int64_t>(1, window / 2) : options.stride;
   if (window < 2 || window > engine.context()) {
-    refuse("window: expected 2..{} tokens, found {}", engine.context(), window);
+    refuse("window: expected 2 to {} tokens, found {}", engine.context(), window);
   }
-  if (stride < 1 || stride >= window) refuse("stride: expected 1..{} tokens, found {}", window - 1, stride);
+  if (stride < 1 || stride >= window)
+    refuse("stride: expected 1 token or more and fewer than the window of {}, found {}", window, stride);
 
   Score result;
   for (const std::int32_t id : ids) result.tokens.push_back({id, {}, {}});

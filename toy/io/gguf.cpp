@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 
@@ -90,7 +91,8 @@ void GgufFile::open_shards(const std::filesystem::path& first, std::int64_t coun
   const auto found = static_cast<std::int64_t>(tensors_.size());
   const std::int64_t expected = metadata_.get_count_or("split.tensors.count", found, 0, std::int64_t{1} << 31);
   if (found != expected) {
-    fail("{}: key split.tensors.count says {}, the {} shards have {} tensors", shown(first), expected, count, found);
+    fail("{}: key split.tensors.count says {}, the {} shards have {} {}", shown(first), expected, count, found,
+         plural(found, "tensor"));
   }
 }
 

@@ -244,6 +244,9 @@ std::uint64_t to_integer(std::string_view where, ValueType type, std::span<const
   const bool too_small =
       negative ? !low.negative || magnitude > low.magnitude : !low.negative && magnitude < low.magnitude;
   const bool too_big = !negative && magnitude > max;
+  if ((too_small || too_big) && min >= 0 && static_cast<std::uint64_t>(min) == max) {
+    fail("{}: expected {}, found {}{}", where, min, negative ? "-" : "", magnitude);
+  }
   if (too_small || too_big) {
     fail("{}: expected an integer from {} to {}, found {}{}", where, min, max, negative ? "-" : "", magnitude);
   }

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "toy/io/plural.h"
+#include "toy/models/file_kind.h"
+
 namespace toy {
 
 namespace {
@@ -17,7 +20,7 @@ Hyperparameters::Hyperparameters(const Metadata& metadata, std::string origin)
       origin_(std::move(origin)),
       architecture_(metadata.get<std::string>("general.architecture")) {}
 
-Hyperparameters::Hyperparameters(const GgufFile& file) : Hyperparameters(file.metadata(), file.path().string()) {
+Hyperparameters::Hyperparameters(const GgufFile& file) : Hyperparameters(require_model(file), file.path().string()) {
   file_ = &file;
 }
 
@@ -86,8 +89,14 @@ std::string Hyperparameters::text_or(std::string_view name, std::string absent) 
 }
 
 std::int64_t Hyperparameters::layers() {
-  const std::size_t tensors = file_ == nullptr ? most_layers : file_->tensors().size();
-  return count("block_count", 1, static_cast<std::int64_t>(std::min(most_layers, tensors)));
+  constexpr auto most = static_cast<std::int64_t>(most_layers);
+  const std::int64_t layers = count("block_count", 1, most);
+  const std::size_t tensors = file_ == nullptr ? most : file_->tensors().size();
+  if (static_cast<std::size_t>(layers) > tensors) {
+    fail("{}: {} = {} is more than the {} {} of the file", origin_, key("block_count"), layers, tensors,
+         plural(tensors, "tensor"));
+  }
+  return layers;
 }
 
 std::int64_t Hyperparameters::vocabulary() {

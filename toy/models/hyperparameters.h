@@ -16,6 +16,7 @@ namespace toy {
 /// Reads keys "<architecture>.<name>". Errors name the key, what was expected and what was found.
 class Hyperparameters {
  public:
+  /// Errors: the file is no model (says what it is).
   explicit Hyperparameters(const GgufFile& file);
   /// Of a model that no file holds yet; `origin` begins the messages. The metadata must outlive it.
   Hyperparameters(const Metadata& metadata, std::string origin);
@@ -23,6 +24,7 @@ class Hyperparameters {
   const std::string& architecture() const { return architecture_; }
   /// The file they are read from. Errors: there is none.
   const GgufFile& file() const;
+  bool has_file() const { return file_ != nullptr; }
   /// Where they are from, for messages: a path.
   const std::string& origin() const { return origin_; }
   bool has(std::string_view name);

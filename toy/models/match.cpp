@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "toy/io/quote.h"
+#include "toy/models/file_kind.h"
 #include "toy/tensor/ops/dequantize.h"
 
 namespace toy {
@@ -95,15 +97,16 @@ std::vector<ParameterSource> match_parameters(Model& model, const Hyperparameter
   for (const TensorInfo& t : file.tensors()) {
     if (!used.contains(t.name)) unexpected.push_back(t.name);
   }
-  const auto some = [](const auto& names) {
-    const auto end = names.begin() + std::min<std::ptrdiff_t>(5, static_cast<std::ptrdiff_t>(names.size()));
-    return fmt::format("{}{}", fmt::join(names.begin(), end, ", "),
-                       end == names.end() ? "" : fmt::format(", ... ({} in all)", names.size()));
+  // "3 missing ('a', ...)"
+  const auto some = [](const auto& names, std::string_view what) {
+    if (names.empty()) return std::string();
+    return fmt::format("{} {} ({}{})", names.size(), what, in_quotes(names.front(), 28),
+                       names.size() > 1 ? ", ..." : "");
   };
   if (!missing.empty() || !unexpected.empty()) {
-    fail("{}: tensors do not fit the architecture {}: {}{}{}{}{} (from {})", file.path().string(), h.architecture(),
-         missing.empty() ? "" : "missing ", some(missing), !missing.empty() && !unexpected.empty() ? "; " : "",
-         unexpected.empty() ? "" : "unexpected ", some(unexpected), h.str());
+    fail_in_short(file, fmt::format("tensors do not fit {0}: {1}{2}{3} ({0}.block_count = {4})", h.architecture(),
+                                    some(missing, "missing"), missing.empty() || unexpected.empty() ? "" : ", ",
+                                    some(unexpected, "unexpected"), model.sizes().L));
   }
   return sources;
 }

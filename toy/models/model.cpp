@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "toy/io/quote.h"
+#include "toy/models/file_kind.h"
 #include "toy/models/gpt2.h"
 #include "toy/models/llama.h"
 
@@ -53,14 +55,17 @@ void Model::bind(Context& ctx) const {
 std::unique_ptr<Model> make_model(Hyperparameters& h) {
   for (const Architecture& a : known) {
     if (a.name != h.architecture()) continue;
+    if (h.has_file()) refuse_experts(h.file(), a.name);
     auto model = a.make(h);
     for (const std::string& key : h.unread()) {
       model->add_note(fmt::format("{}: {} is not known here and ignored", h.origin(), key));
     }
     return model;
   }
-  fail("{}: general.architecture: unknown architecture '{}'; known: {}", h.origin(), h.architecture(),
-       fmt::join(architectures(), ", "));
+  const std::string what = fmt::format("general.architecture: unknown architecture {}; known: {}",
+                                       in_quotes(h.architecture(), 40), fmt::join(architectures(), ", "));
+  if (h.has_file()) fail_in_short(h.file(), what);
+  fail("{}: {}", h.origin(), what);
 }
 
 std::vector<std::string_view> architectures() {

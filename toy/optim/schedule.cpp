@@ -25,9 +25,8 @@ double LinearWarmup::rate_at(std::int64_t step) const {
 CosineWithWarmup::CosineWithWarmup(std::unique_ptr<Optimizer> inner, std::int64_t warmup, std::int64_t total,
                                    double least)
     : Schedule(std::move(inner)), warmup_(warmup), total_(total), least_(least) {
-  if (warmup < 0 || warmup >= total)
-    refuse("warmup: {} steps are not in 0..{} (the steps are {})", warmup, total - 1, total);
-  if (!(least >= 0 && least <= peak())) refuse("min-lr: {} is not in [0, {}]", least, peak());
+  if (warmup < 0 || warmup >= total) refuse("warmup: expected fewer steps than the {} in all, found {}", total, warmup);
+  if (!(least >= 0 && least <= peak())) refuse("min-lr: expected 0 to {}, found {}", peak(), least);
 }
 
 double CosineWithWarmup::rate_at(std::int64_t step) const {

@@ -5,6 +5,7 @@
 #include "toy/io/gguf.h"
 #include "toy/io/plural.h"
 #include "toy/io/quote.h"
+#include "toy/models/file_kind.h"
 #include "toy/train/estimate.h"
 
 namespace toy {
@@ -57,6 +58,7 @@ TrainedVocabulary FromScratch::make_vocabulary(const Corpus& corpus, const Progr
       refuse("vocab: expected bpe, char, byte or a GGUF file, found {}", in_quotes(vocabulary.kind));
     }
     const GgufFile file = GgufFile::open(vocabulary.kind, {.map = false, .require_data = false});
+    require_tokenizer(file);
     return ready(read_vocabulary(file.metadata()));
   }
   BpeOptions bpe;

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "toy/io/file.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 #include "toy/train/run.h"
@@ -173,25 +174,74 @@ RunList list_runs(const fs::path& runs) {
   return list;
 }
 
+namespace {
+
+/// The one of several runs that `name` may mean. Errors: there are several.
+std::optional<fs::path> only_one(const fs::path& runs, const std::vector<std::string>& fitting, const std::string& name,
+                                 std::string_view relation) {
+  if (fitting.empty()) return std::nullopt;
+  if (fitting.size() == 1) return runs / fitting.front();
+  fail("{} {} the names of {} runs in {}, among them {} and {}: give more of it", in_quotes(name), relation,
+       fitting.size(), shown(runs), in_quotes(fitting.front()), in_quotes(fitting.back()));
+}
+
+}  // namespace
+
+std::optional<fs::path> run_by_part(const fs::path& runs, const std::string& name) {
+  std::error_code ignored;
+  if (name.empty() || name.find('/') != std::string::npos) return std::nullopt;
+  if (fs::is_directory(runs / name, ignored)) return runs / name;
+  if (name == "last") {
+    const RunList list = list_runs(runs);
+    return list.runs.empty() ? std::nullopt : std::optional(list.runs.front().folder());
+  }
+  std::vector<std::string> beginning, containing;
+  for (const std::string& run : names_in(runs)) {
+    if (run.starts_with('.') || run.find(name) == std::string::npos || !fs::is_directory(runs / run, ignored)) continue;
+    (run.starts_with(name) ? beginning : containing).push_back(run);
+  }
+  if (!beginning.empty()) return only_one(runs, beginning, name, "begins");
+  return only_one(runs, containing, name, "is in");
+}
+
 fs::path find_run(const fs::path& runs, const std::string& name) {
   std::error_code ignored;
   const bool is_path = name == "." || name == ".." || name.find('/') != std::string::npos;
   if (is_path && fs::is_directory(name, ignored)) return name;
   if (!name.empty() && fs::is_directory(runs / name, ignored)) return runs / name;
-  std::vector<std::string> fitting;
-  for (const std::string& run : names_in(runs)) {
-    if (!name.empty() && run.starts_with(name) && fs::is_directory(runs / run, ignored)) fitting.push_back(run);
-  }
-  if (fitting.size() == 1) return runs / fitting.front();
-  if (fitting.size() > 1) {
-    fail("{} begins the names of {} runs in {}, among them {} and {}: give more of it", in_quotes(name), fitting.size(),
-         shown(runs), in_quotes(fitting.front()), in_quotes(fitting.back()));
-  }
+  if (const auto run = run_by_part(runs, name)) return *run;
   std::error_code error;
   if (!name.empty() && fs::is_directory(name, error)) return name;
   const bool missing = error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory;
   if (error && !missing && !name.empty()) fail("{}: {}", shown(name), error.message());
+  if (name == "last") fail("there is no run in {} yet", shown(runs));
   fail("there is no run {} in {}; toy runs lists them", in_quotes(name), shown(runs));
+}
+
+void check_run_name(const fs::path& runs, std::string_view name) {
+  const auto plain = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
+  };
+  constexpr std::size_t most = 100;
+  const bool good = !name.empty() && name.size() <= most && name[0] != '.' && name[0] != '-' && name != "last" &&
+                    std::ranges::all_of(name, plain);
+  if (!good) {
+    refuse(
+        "{}: expected a name of at most {} letters, digits, -, _ and ., which begins with a letter, digit or _ and "
+        "is not last",
+        in_quotes(name), most);
+  }
+  if (is_taken(runs / name)) refuse("{}: there is a run or file of this name already", shown(runs / name));
+}
+
+fs::path new_named_run_folder(const fs::path& runs, std::string_view name) {
+  check_run_name(runs, name);
+  std::error_code error;
+  fs::create_directories(runs, error);
+  if (error) fail("{}: cannot make the folder of runs: {}", shown(runs), error.message());
+  fs::path folder = runs / name;
+  if (::mkdir(folder.c_str(), 0777) == 0) return folder;
+  fail("{}: cannot make the folder: {}", shown(folder), std::strerror(errno));
 }
 
 fs::path new_run_folder(const fs::path& runs, std::string_view arch, std::string_view date) {

@@ -98,10 +98,21 @@ struct RunList {
 /// The runs in a folder of runs; none if it is missing. What cannot be read is listed with the reason.
 RunList list_runs(const std::filesystem::path& runs);
 
-/// The folder of the run that is called `name` in `runs`, or whose name alone begins so, or that is at the path `name`;
-/// first at the path if it has a "/", or is "." or "..".
+/// Where runs are unless another folder is given.
+constexpr const char* default_runs = "runs";
+
+/// The folder of the run in `runs` that is called `name`, or whose name alone begins so, or else alone contains it; of
+/// "last" the newest. Nothing if there is none. Errors: there are several.
+std::optional<std::filesystem::path> run_by_part(const std::filesystem::path& runs, const std::string& name);
+
+/// The same, or the folder at the path `name`; first at the path if it has a "/", or is "." or "..".
 /// Errors: there is none, or there are several.
 std::filesystem::path find_run(const std::filesystem::path& runs, const std::string& name);
+
+/// Errors: `name` is no plain name (up to 100 letters, digits, "-", "_" and ".", not "last"), or is taken in `runs`.
+void check_run_name(const std::filesystem::path& runs, std::string_view name);
+/// Makes the folder of a new run with this name. Errors: as check_run_name; it cannot be made.
+std::filesystem::path new_named_run_folder(const std::filesystem::path& runs, std::string_view name);
 
 /// Makes the folder of a new run, {arch}-{date}-{seq}, as llama-20260531-001: the number after the largest so far. Two
 /// processes never get the same one. `date` is YYYYMMDD. Errors: it cannot be made, `arch` is no name for a file.

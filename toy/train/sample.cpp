@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "toy/generate/engine.h"
+#include "toy/io/plural.h"
 
 namespace toy {
 
@@ -14,7 +15,8 @@ std::string sample_text(const Model& model, Device& device, const Tokenizer& tok
   if (ids.empty() && tokenizer.bos()) ids.push_back(*tokenizer.bos());
   if (ids.empty()) return {};
   if (static_cast<std::int64_t>(ids.size()) >= engine.context()) {
-    refuse("prompt: {} tokens leave no room in the context of {}", ids.size(), engine.context());
+    refuse("prompt: {} {} no room in the context of {}", ids.size(), plural(ids.size(), "token leaves", "tokens leave"),
+           engine.context());
   }
   KVCache sequence = engine.sequence();
   Tensor logits = engine.prefill(sequence, ids);

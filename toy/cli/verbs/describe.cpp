@@ -1,21 +1,24 @@
 // toy describe: what a model is, from its header alone.
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/model_options.h"
 #include "toy/cli/trace_text.h"
+#include "toy/io/plural.h"
 #include "toy/io/quote.h"
 #include "toy/io/shortest.h"
 #include "toy/tensor/device/cpu/tuning.h"
+#include "toy/tensor/error.h"
 
 namespace toy::cli {
 
 namespace {
 
 /// A scalar of the metadata as JSON; arrays and very long texts as their type.
-Json value_json(const Metadata& metadata, const Metadata::Entry& entry) {
+Json scalar_json(const Metadata& metadata, const Metadata::Entry& entry) {
   switch (entry.value.type) {
     case ValueType::String:
       if (entry.value.bytes() > most_text_bytes) return fmt::format("STRING of {} bytes", entry.value.bytes());
@@ -35,12 +38,20 @@ Json value_json(const Metadata& metadata, const Metadata::Entry& entry) {
   }
 }
 
-Json hyperparameters_json(const GgufFile& file, const std::string& architecture) {
+/// The same; a number that is not finite, and a BOOL that is neither 0 nor 1, as their type.
+Json value_json(const Metadata& metadata, const Metadata::Entry& entry) {
+  try {
+    return scalar_json(metadata, entry);
+  } catch (const Error&) {
+    return entry.value.type_name() + ", out of its range";
+  }
+}
+
+/// All keys, those of the tokenizer only where no tokenizer tells them.
+Json hyperparameters_json(const GgufFile& file, bool with_tokenizer) {
   Json json = Json::object();
   for (const Metadata::Entry& entry : file.metadata().entries()) {
-    if (entry.key.starts_with(architecture + ".") || entry.key.starts_with("general.")) {
-      json[entry.key] = value_json(file.metadata(), entry);
-    }
+    if (with_tokenizer || !entry.key.starts_with("tokenizer.")) json[entry.key] = value_json(file.metadata(), entry);
   }
   return json;
 }
@@ -165,6 +176,7 @@ std::string pattern_of(const std::string& name) {
 }
 
 void print_parameters(const GgufFile& file, bool tied, bool every, Console& console) {
+  if (file.tensors().empty()) return console.print("\nParameters: none\n");
   struct Group {
     std::string name;
     const TensorInfo* first;
@@ -205,55 +217,108 @@ void print_memory(const std::vector<MemoryRow>& rows, Console& console) {
   console.print("\nMemory (context: tokens of each sequence)\n" + table(cells, "rlrrrrrr"));
 }
 
+/// What the line that a failure gives says after the name of the file.
+std::string without_path(const GgufFile& file, std::string message) {
+  const std::string path = shown(file.path()) + ": ";
+  return message.starts_with(path) ? message.substr(path.size()) : message;
+}
+
+/// What a file tells of itself: of a model that runs here, and of any other.
+struct Description {
+  std::string architecture;  // empty if the file names none
+  std::string obstacle;      // why it does not run here; empty: it does
+  std::unique_ptr<Model> model;
+  std::optional<Tokenizer> tokenizer;
+  std::string no_tokenizer;  // why it cannot be used
+  std::vector<MemoryRow> memory;
+  std::string simd;  // the level that runs here, and the forms of its micro-kernels where it has any
+};
+
+std::string architecture_of(const GgufFile& file) {
+  const MetaValue* const value = file.metadata().value("general.architecture");
+  if (value == nullptr || value->type != ValueType::String || value->bytes() > most_text_bytes) return {};
+  return file.metadata().get<std::string>("general.architecture");
+}
+
+Description description_of(const GgufFile& file, const Arguments& a) {
+  Description d;
+  d.architecture = architecture_of(file);
+  const CpuDevice device({.threads = 1, .simd_level = simd_level(a)});
+  const std::string forms = forms_text(device.level(), device.team().forms());
+  d.simd = device.simd_level();
+  if (!forms.empty()) d.simd += "; multiply-adds take common factors from: " + forms;
+  try {
+    TraceDevice trace;
+    d.model = trace_model(file, trace);
+  } catch (const Error& error) {
+    if (a.has("--ops")) throw;  // there is no forward to trace
+    d.obstacle = without_path(file, error.what());
+  }
+  try {
+    const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
+    if (kind != "none" && kind != "no_vocab") d.tokenizer = Tokenizer::from_metadata(file.metadata());
+  } catch (const Error& error) {
+    d.no_tokenizer = without_path(file, error.what());
+  }
+  if (d.model != nullptr) d.memory = memory_rows(file, device, d.model->sizes());
+  return d;
+}
+
+Json description_json(const GgufFile& file, const Description& d) {
+  Json files = Json::array();
+  for (const auto& path : file.paths()) files.push_back(path.string());
+  Json json{{"files", files},
+            {"file_bytes", file.file_bytes()},
+            {"missing_bytes", file.missing_bytes()},
+            {"gguf_version", file.version()},
+            {"architecture", d.architecture},
+            {"runs", d.obstacle.empty()},
+            {"hyperparameters", hyperparameters_json(file, !d.no_tokenizer.empty())},
+            {"tokenizer", d.tokenizer ? tokenizer_json(*d.tokenizer) : Json(nullptr)},
+            {"parameters", parameters_json(file)},
+            {"parameter_count", count_in_all(file)},
+            {"parameter_bytes", bytes_in_all(file)},
+            {"tied", d.model == nullptr ? Json(nullptr) : Json(d.model->tied())},
+            {"memory", memory_json(d.memory)}};
+  if (!d.obstacle.empty()) json["obstacle"] = d.obstacle;
+  return json;
+}
+
+void print_description(const GgufFile& file, const Description& d, bool every, Console& console) {
+  const std::int64_t count = count_in_all(file);
+  console.print("{}: {}, {} {}, {}{}\n", shown(file.path()),
+                d.architecture.empty() ? "no architecture" : one_line(d.architecture), short_count(count),
+                plural(count, "parameter"), bytes_text(static_cast<std::int64_t>(file.file_bytes())),
+                file.paths().size() > 1 ? fmt::format(" in {} shards", file.paths().size()) : "");
+  if (!d.obstacle.empty()) console.print("It does not run here: {}\n", one_line(d.obstacle));
+  print_hyperparameters(hyperparameters_json(file, !d.no_tokenizer.empty()), console);
+  if (d.no_tokenizer.empty()) {
+    print_tokenizer(d.tokenizer, console);
+  } else {
+    console.print("\nTokenizer: cannot be used: {}\n", one_line(d.no_tokenizer));
+  }
+  print_parameters(file, d.model != nullptr && d.model->tied(), every, console);
+  if (!d.memory.empty()) print_memory(d.memory, console);
+  console.print("\nSIMD level {}\n", d.simd);
+}
+
 void run(const Arguments& a, Console& console) {
   const GgufFile file = open_header(find_model(a, console));
   if (file.missing_bytes() > 0) {
     console.note("note: {}: {} of tensor data are missing; it can be described, not run", shown(file.path()),
                  bytes_text(static_cast<std::int64_t>(file.missing_bytes())));
   }
-  TraceDevice trace;
-  const auto model = trace_model(file, trace);
-  const CpuDevice device({.threads = 1, .simd_level = simd_level(a)});
-  const auto architecture = file.metadata().get<std::string>("general.architecture");
-  std::optional<Tokenizer> tokenizer;
-  const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
-  if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
-  if (tokenizer) {
-    for (const std::string& note : tokenizer->notes()) console.note("note: {}", note);
+  const Description d = description_of(file, a);
+  if (d.tokenizer) {
+    for (const std::string& note : d.tokenizer->notes()) console.note("note: {}", note);
   }
-  const auto memory = memory_rows(file, device, model->sizes());
-  const Json hyperparameters = hyperparameters_json(file, architecture);
-  const std::int64_t tokens = trace_tokens(model->sizes(), a.integer("--tokens"));
-
+  const std::int64_t tokens = a.has("--ops") ? trace_tokens(d.model->sizes(), a.integer("--tokens")) : 0;
   if (a.has("--json")) {
-    Json files = Json::array();
-    for (const auto& path : file.paths()) files.push_back(path.string());
-    Json json{{"files", files},
-              {"file_bytes", file.file_bytes()},
-              {"missing_bytes", file.missing_bytes()},
-              {"gguf_version", file.version()},
-              {"architecture", architecture},
-              {"hyperparameters", hyperparameters},
-              {"tokenizer", tokenizer ? tokenizer_json(*tokenizer) : Json(nullptr)},
-              {"parameters", parameters_json(file)},
-              {"parameter_count", count_in_all(file)},
-              {"parameter_bytes", bytes_in_all(file)},
-              {"tied", model->tied()},
-              {"memory", memory_json(memory)}};
+    Json json = description_json(file, d);
     if (a.has("--ops")) json["ops"] = ops_json(file, tokens);
     return console.print(line_of(json));
   }
-  console.print("{}: {}, {} parameters, {}{}\n", shown(file.path()), architecture, short_count(count_in_all(file)),
-                bytes_text(static_cast<std::int64_t>(file.file_bytes())),
-                file.paths().size() > 1 ? fmt::format(" in {} shards", file.paths().size()) : "");
-  print_hyperparameters(hyperparameters, console);
-  print_tokenizer(tokenizer, console);
-  print_parameters(file, model->tied(), a.has("--all"), console);
-  print_memory(memory, console);
-  const std::string forms = forms_text(device.level(), device.team().forms());
-  if (!forms.empty()) {
-    console.print("\nSIMD level {}; multiply-adds take common factors from: {}\n", device.simd_level(), forms);
-  }
+  print_description(file, d, a.has("--all"), console);
   if (a.has("--ops")) console.print(ops_text(file, tokens));
 }
 
@@ -264,11 +329,13 @@ std::vector<JsonForm> json_forms() {
             {"file_bytes", "integer", "their size"},
             {"missing_bytes", "integer", "tensor data that the files lack"},
             {"gguf_version", "integer", "2 or 3"},
-            {"architecture", "string", "general.architecture"},
+            {"architecture", "string", "general.architecture, empty if the file names none"},
+            {"runs", "boolean", "whether this program runs it"},
+            {"obstacle", "string", "why it does not", false},
             {"hyperparameters", "object",
-             "keys general.* and of the architecture; arrays and texts over 1 MiB as their type"},
+             "all keys but those of a tokenizer that can be used; arrays and texts over 1 MiB as their type"},
             {"hyperparameters.*", "integer or number or string or boolean", "", false},
-            {"tokenizer", "object or null", "null when the file has none"},
+            {"tokenizer", "object or null", "null when the file has none that can be used"},
             {"tokenizer.model", "string", "llama (SPM) or gpt2 (byte-level BPE)", false},
             {"tokenizer.pre", "string", "name of the pre-tokenizer, empty for SPM", false},
             {"tokenizer.tokens", "integer", "size of the vocabulary", false},
@@ -294,8 +361,8 @@ std::vector<JsonForm> json_forms() {
             {"parameters[].share", "number", "of all bytes, 0 to 1"},
             {"parameter_count", "integer", "elements of all tensors; a tied head counts once"},
             {"parameter_bytes", "integer", "their bytes"},
-            {"tied", "boolean", "whether the head is token_embd"},
-            {"memory", "array", "estimates in bytes"},
+            {"tied", "boolean or null", "whether the head is token_embd; null: it does not run here"},
+            {"memory", "array", "estimates in bytes; none of what does not run here"},
             {"memory[]", "object", ""},
             {"memory[].context", "integer", "tokens of each sequence"},
             {"memory[].kv", "string", "type of the KV cache"},
@@ -327,7 +394,8 @@ Verb describe_verb() {
           .summary = "show what a model is and how much memory it needs",
           .details =
               "Reads the header alone: hyperparameters, tokenizer, parameters, memory, and with --ops the trace "
-              "of one forward.",
+              "of one forward. Any valid GGUF file is described, also one that does not run here, as an adapter, a "
+              "vocabulary or a model of another architecture; the answer says why.",
           .positionals = {model_positional()},
           .options = {{.name = "--all", .help = "every tensor, not one line for all blocks"},
                       {.name = "--ops", .help = "the ops of one forward: scope, formula, values, FLOPs, bytes"},

@@ -2,6 +2,8 @@
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/model_options.h"
+#include "toy/cli/prompt.h"
+#include "toy/cli/sampling.h"
 #include "toy/cli/signals.h"
 #include "toy/generate/generate.h"
 #include "toy/io/plural.h"
@@ -10,30 +12,13 @@ namespace toy::cli {
 
 namespace {
 
-bool has_prompt(const Arguments& a) { return a.has("--prompt") || a.has("--prompt-file") || a.has("--prompt-ids"); }
+bool wants_json(const Arguments& a) { return a.has("--json") || a.has("--json-lines"); }
 
-std::string prompt_text(const Arguments& a) {
-  if (const auto text = a.text("--prompt")) return *text;
-  if (const auto path = a.text("--prompt-file")) return read_text(*path);
-  return read_text("-");
-}
-
-std::vector<std::int32_t> prompt_ids(const Arguments& a, const LanguageModel& lm, const std::string& text) {
-  if (const auto ids = a.integers("--prompt-ids")) return *ids;
-  std::vector<std::int32_t> ids = lm.text().encode(text);
-  if (ids.empty() && lm.text().bos()) ids.push_back(*lm.text().bos());
-  return ids;
-}
-
-GenerateOptions generate_options(const Arguments& a) {
+GenerateOptions generate_options(const Arguments& a, const Console& console) {
   GenerateOptions o;
   o.n = *a.integer("--n");
   o.engine = engine_options(a);
-  o.sampling.temperature = static_cast<float>(*a.number("--temp"));
-  o.sampling.top_k = static_cast<int>(*a.integer("--top-k"));
-  o.sampling.top_p = static_cast<float>(*a.number("--top-p"));
-  o.sampling.min_p = static_cast<float>(*a.number("--min-p"));
-  o.sampling.seed = static_cast<std::uint64_t>(*a.integer("--seed"));
+  o.sampling = sampling_of(a, console);
   o.stop = a.all("--stop");
   o.ignore_eos = a.has("--ignore-eos");
   return o;
@@ -47,7 +32,7 @@ void dry_run(const Arguments& a, Console& console) {
   const auto model = make_model(h);
   engine.context = Engine(*model, device, engine).context();  // refuses what a real run refuses
   const MemoryEstimate m = estimate_memory(file, device, engine.kv, engine.context, 1);
-  if (a.has("--json")) {
+  if (wants_json(a)) {
     return console.print(line_of({{"memory",
                                    {{"weights", m.weights},
                                     {"kv", m.kv},
@@ -68,27 +53,41 @@ void dry_run(const Arguments& a, Console& console) {
 }
 
 /// What the streamed text does not say.
-void tell(const Generation& g, const LanguageModel& lm, std::int64_t context, const Console& console) {
+void tell(const Generation& g, const LanguageModel& lm, const GenerateOptions& options, const Console& console) {
+  const std::int64_t context = options.engine.context;
   if (g.context_full) {
     console.note("note: the context of {} {} is full after {} new {}; --context gives more", context,
                  plural(context, "token"), g.ids.size(), plural(g.ids.size(), "token"));
   }
   if (!lm.tokenizer) console.note("note: the file has no tokenizer; --json prints the ids");
-  console.note("{} + {} tokens, stopped by {}; prefill {:.1f} tokens/s, decode {:.1f} tokens/s", g.prompt_ids.size(),
-               g.ids.size(), name(g.stop), g.prefill_tokens_per_second, g.decode_tokens_per_second);
+  const std::string seed =
+      options.sampling.temperature > 0 ? fmt::format("; seed {}", options.sampling.seed) : std::string();
+  console.note("{} + {} {}, stopped by {}; prefill {:.1f} tokens/s, decode {:.1f} tokens/s{}", g.prompt_ids.size(),
+               g.ids.size(), plural(g.ids.size(), "token"), name(g.stop), g.prefill_tokens_per_second,
+               g.decode_tokens_per_second, seed);
+}
+
+Json answer_json(const Generation& g, const SamplingOptions& sampling) {
+  return {{"prompt_ids", g.prompt_ids},
+          {"ids", g.ids},
+          {"text", g.text},
+          {"stop", name(g.stop)},
+          {"seed", sampling.temperature > 0 ? Json(sampling.seed) : Json(nullptr)},
+          {"prefill_tokens_per_second", g.prefill_tokens_per_second},
+          {"decode_tokens_per_second", g.decode_tokens_per_second}};
 }
 
 void run(const Arguments& a, Console& console) {
-  a.at_most_one({"--prompt", "--prompt-file", "--prompt-ids"});
+  check_prompt_options(a);
   if (a.has("--dry-run")) return dry_run(a, console);
-  GenerateOptions options = generate_options(a);
-  const bool json = a.has("--json");
+  const bool json = wants_json(a), lines = a.has("--json-lines");
   const ModelPath found = find_model(a, console);
-  if (!has_prompt(a)) require_piped_input("--prompt, --prompt-file or --prompt-ids");
+  require_prompt(a);
 
   // A missing file is told before anything waits for a prompt, which Ctrl-C can end.
   (void)InputFile(found.path);
-  const std::string text = a.has("--prompt-ids") ? std::string() : prompt_text(a);
+  GenerateOptions options = generate_options(a, console);
+  const std::string text = prompt_text(a, console);
 
   const Interrupt interrupt;
   CpuDevice device(cpu_options(a));
@@ -96,89 +95,48 @@ void run(const Arguments& a, Console& console) {
   const std::int64_t trained = lm.model->sizes().context;
   if (options.engine.context == 0) options.engine.context = trained;
   if (options.engine.context > trained && !lm.model->sizes().learned_positions) {
-    console.note("note: a context of {} is beyond the {} tokens this model was trained on", options.engine.context,
-                 trained);
+    console.note("note: a context of {} is beyond the {} {} this model was trained on", options.engine.context, trained,
+                 plural(trained, "token"));
   }
   const auto ids = prompt_ids(a, lm, text);
-  const Generation g = generate(
+  if (lm.tokenizer) note_two_bos(ids, *lm.tokenizer, console);
+  const Generation g = generate_tokens(
       lm, ids, options,
-      [&](std::string_view part) {
-        if (json) return;
-        console.print(part);
-        console.flush();
+      [&](std::optional<std::int32_t> id, std::string_view part) {
+        if (lines) {
+          console.print(line_of({{"id", id ? Json(*id) : Json(nullptr)}, {"text", std::string(part)}}));
+        } else if (!json) {
+          console.print(part);
+        }
+        if (lines || (!json && !part.empty())) console.flush();
       },
       interrupt.token());
   if (json) {
-    console.print(line_of({{"prompt_ids", g.prompt_ids},
-                           {"ids", g.ids},
-                           {"text", g.text},
-                           {"stop", name(g.stop)},
-                           {"prefill_tokens_per_second", g.prefill_tokens_per_second},
-                           {"decode_tokens_per_second", g.decode_tokens_per_second}}));
+    console.print(line_of(answer_json(g, options.sampling)));
   } else if (!g.text.empty() && !g.text.ends_with('\n')) {
     console.print("\n");
   }
   console.flush();
-  tell(g, lm, options.engine.context, console);
-}
-
-std::vector<Option> sampling_options() {
-  return {{.name = "--temp",
-           .metavar = "X",
-           .type = Type::number,
-           .help = "temperature; 0 takes the most likely token",
-           .fallback = "0",
-           .min = 0,
-           .max = 1000},
-          {.name = "--top-k",
-           .metavar = "K",
-           .type = Type::integer,
-           .help = "sample among the K most likely tokens; 0: all",
-           .fallback = "0",
-           .min = 0,
-           .max = 1 << 30},
-          {.name = "--top-p",
-           .metavar = "P",
-           .type = Type::number,
-           .help = "sample among the fewest tokens with this probability together",
-           .fallback = "1",
-           .min = 0,
-           .max = 1},
-          {.name = "--min-p",
-           .metavar = "P",
-           .type = Type::number,
-           .help = "drop tokens below this share of the largest probability",
-           .fallback = "0",
-           .min = 0,
-           .max = 1},
-          {.name = "--seed",
-           .metavar = "N",
-           .type = Type::integer,
-           .help = "seed of the sampling",
-           .fallback = "0",
-           .min = 0}};
+  tell(g, lm, options, console);
 }
 
 std::vector<Option> own_options() {
-  return {
-      {.name = "--prompt", .metavar = "TEXT", .type = Type::text, .help = "the text to continue", .brief = "-p"},
-      {.name = "--prompt-file", .metavar = "PATH", .type = Type::path, .help = "a file with it; - is standard input"},
-      {.name = "--prompt-ids", .metavar = "1,2,3", .type = Type::integers, .help = "token ids, used as they are"},
-      {.name = "--n",
-       .metavar = "N",
-       .type = Type::integer,
-       .help = "most new tokens",
-       .brief = "-n",
-       .fallback = "128",
-       .min = 0,
-       .max = 1 << 30},
-      {.name = "--stop",
-       .metavar = "TEXT",
-       .type = Type::text,
-       .help = "text that ends the answer and is not part of it",
-       .repeatable = true},
-      {.name = "--ignore-eos", .help = "go on after the end of the text"},
-      {.name = "--dry-run", .help = "load nothing, print how much memory is needed"}};
+  return {{.name = "--n",
+           .metavar = "N",
+           .type = Type::integer,
+           .help = "most new tokens",
+           .brief = "-n",
+           .fallback = "128",
+           .min = 0,
+           .max = 1 << 30},
+          {.name = "--stop",
+           .metavar = "TEXT",
+           .type = Type::text,
+           .help = "text that ends the answer and is not part of it",
+           .repeatable = true},
+          {.name = "--ignore-eos", .help = "go on after the end of the text"},
+          {.name = "--dry-run", .help = "load nothing, print how much memory is needed"},
+          {.name = "--json-lines", .help = "print one JSON object for each token, as it is made, then that of --json"}};
 }
 
 }  // namespace
@@ -188,9 +146,10 @@ Verb infer_verb() {
           .summary = "continue a text",
           .details =
               "The prompt is --prompt, --prompt-file, --prompt-ids or else standard input. The text appears as it "
-              "is generated. The first Ctrl-C ends it in good order, the second at once.",
+              "is generated. The first Ctrl-C ends it in good order, the second at once. The most likely token is "
+              "taken each time, unless one of --temp, --top-k, --top-p, --min-p and --seed asks for sampling.",
           .positionals = {model_positional()},
-          .options = join({own_options(), sampling_options(), cache_options(), device_options()}),
+          .options = join({prompt_options(), own_options(), sampling_options(), cache_options(), device_options()}),
           .json = {{"",
                     {{"prompt_ids", "array", "token ids of the prompt, with BOS if the model wants it"},
                      {"prompt_ids[]", "integer", "", false},
@@ -198,8 +157,12 @@ Verb infer_verb() {
                      {"ids[]", "integer", "", false},
                      {"text", "string", "their text"},
                      {"stop", "string", "what ended it: length, eos, stop or interrupted"},
+                     {"seed", "integer or null", "of the sampling; null: nothing was sampled"},
                      {"prefill_tokens_per_second", "number", "speed of reading the prompt"},
                      {"decode_tokens_per_second", "number", "speed of writing, 0 for fewer than two tokens"}}},
+                   {"--json-lines",
+                    {{"id", "integer or null", "the new token; null: a rest of the text that waited for more"},
+                     {"text", "string", "what is certain of the text with it; together they are the text"}}},
                    {"--dry-run",
                     {{"memory", "object", "estimate in bytes"},
                      {"memory.weights", "integer", "parameters as the device holds them"},

@@ -52,6 +52,8 @@ Json row_json(const Row& row) {
             {"name", row.found.name},
             {"path", row.found.path.string()},
             {"skipped", !row.found.skipped.empty()}};
+  if (!row.found.target.empty()) json["target"] = row.found.target.string();
+  if (!row.found.note.empty()) json["note"] = row.found.note;
   if (!row.found.skipped.empty()) {
     json["reason"] = row.found.skipped;
     return json;
@@ -74,7 +76,7 @@ std::string roots_text(const CacheRoots& roots) {
     if (!path.empty()) text += (text.empty() ? "" : ", ") + shown(path);
   };
   add(roots.huggingface);
-  add(roots.ollama);
+  for (const auto& path : roots.ollama) add(path);
   for (const auto& path : roots.lmstudio) add(path);
   add(roots.llama_cpp);
   add("data");
@@ -88,6 +90,7 @@ void print_rows(const std::vector<Row>& rows, Console& console) {
   for (const Row& row : rows) {
     if (!row.found.skipped.empty()) continue;
     std::string path = shown(row.found.path);
+    if (!row.found.target.empty()) path += " -> " + shown(row.found.target);
     if (row.facts.shards > 1) path += fmt::format(" ({} shards)", row.facts.shards);
     if (!row.facts.obstacle.empty()) path += " (does not run here yet: toy describe says why)";
     if (!row.duplicates.empty()) path += fmt::format(" (also {})", one_line(row.duplicates.front()));
@@ -115,7 +118,7 @@ void run(const Arguments& a, Console& console) {
   console.flush();
   if (std::ranges::all_of(rows, [](const Row& row) { return !row.found.skipped.empty(); })) {
     console.note(
-        "no models in {}; get one with `huggingface-cli download REPO FILE.gguf`, `ollama pull NAME` or LM "
+        "no models in {}; get one with `hf download REPO FILE.gguf`, `ollama pull NAME` or LM "
         "Studio, put a GGUF file into data/, or give a folder: toy list FOLDER",
         roots_text(roots));
   }
@@ -128,7 +131,8 @@ Verb list_verb() {
           .summary = "find models on this machine",
           .details =
               "Looks, without changing anything, into the caches of Hugging Face, Ollama, LM Studio and "
-              "llama.cpp, into data/ and into the given folders, and says why a file was skipped.",
+              "llama.cpp, into data/ and into the given folders, and says why a file was skipped. In data/ and in LM "
+              "Studio's folder links to files and folders are followed one level.",
           .positionals = {{"FOLDER", "also look here", false, true}},
           .options = {},
           .json = {{"",
@@ -137,6 +141,8 @@ Verb list_verb() {
                      {"models[].source", "string", "huggingface, ollama, lmstudio, llama.cpp, data or folder", false},
                      {"models[].name", "string", "as that tool calls it; MODEL of other verbs may be it", false},
                      {"models[].path", "string", "the file, the first one for shards", false},
+                     {"models[].target", "string", "what a link out of its folder leads to", false},
+                     {"models[].note", "string", "what is said when it is run", false},
                      {"models[].skipped", "boolean", "true: it cannot be used", false},
                      {"models[].reason", "string", "why it was skipped", false},
                      {"models[].architecture", "string", "general.architecture", false},

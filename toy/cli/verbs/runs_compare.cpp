@@ -143,7 +143,7 @@ JsonForm form() {
 }  // namespace
 
 Verb runs_compare_verb() {
-  const std::string which = "its name in --dir, a beginning that no other has, or a path";
+  const std::string which = run_words;
   return {
       .name = "runs compare",
       .summary = "compare a run with a baseline: hyperparameters, losses, speed",
@@ -153,9 +153,9 @@ Verb runs_compare_verb() {
       .positionals = {{"A", "the run: " + which}, {"B", "the baseline it is compared with: " + which}},
       .options = {runs_folder_option()},
       .json = {form()},
-      .examples =
-          {{{"toy runs compare llama-20260531-002 llama-20260531-001", "the second run of a day with the first"},
-            {"toy runs compare gpt2 llama --dir /data/runs --json", "runs by the beginning of their names, as JSON"}}},
+      .examples = {{{"toy runs compare llama-20260531-002 llama-20260531-001",
+                     "the second run of a day with the first"},
+                    {"toy runs compare gpt2 llama --dir /data/runs --json", "runs by a part of their names, as JSON"}}},
       .run = run};
 }
 

@@ -66,10 +66,6 @@ void print_details(const RunLog& run, Console& console) {
     console.print("\nTraining loss, steps {} to {}\n{}", run.steps().front().step, run.steps().back().step, curve);
   }
   std::vector<std::vector<std::string>> rows;
-  for (const auto& [name, value] : hyperparameters(run)) {
-    rows.push_back({"  " + one_line(name), one_line(value.is_string() ? value.get<std::string>() : value.dump())});
-  }
-  if (!rows.empty()) console.print("\nHyperparameters\n{}", table(rows, "ll"));
   if (!run.evals().empty()) {
     rows = {{"  name", "step", "loss"}};
     for (const EvalRecord& e : run.evals()) {
@@ -81,6 +77,11 @@ void print_details(const RunLog& run, Console& console) {
     const SampleRecord& last = run.samples().back();
     console.print("\nSample of step {}\n  {}\n", last.step, escaped(last.prompt + last.text));
   }
+  rows.clear();
+  for (const auto& [name, value] : hyperparameters(run)) {
+    rows.push_back({"  " + one_line(name), one_line(value.is_string() ? value.get<std::string>() : value.dump())});
+  }
+  if (!rows.empty()) console.print("\nHyperparameters\n{}", table(rows, "ll"));
   if (!run.notes().empty()) console.print("\nNotes\n");
   for (const std::string& note : run.notes()) console.print("  {}\n", one_line(note));
 }
@@ -147,11 +148,11 @@ Verb runs_show_verb() {
       .name = "runs show",
       .summary = "show a run: its loss, evaluations, samples and hyperparameters",
       .details = "The hyperparameters are those that hold now: a resumed run may have got others than it began with.",
-      .positionals = {{"ID", "the run: its name in --dir, a beginning that no other has, or a path"}},
+      .positionals = {{"ID", std::string("the run: ") + run_words}},
       .options = {runs_folder_option(),
                   {.name = "--check", .help = "also hold the log against its schema, toy/v1; exit code 1 if it fails"}},
       .json = {form()},
-      .examples = {{{"toy runs show llama-20260531-001", "a run in ./runs"},
+      .examples = {{{"toy runs show last", "the newest run in ./runs"},
                     {"toy runs show /data/runs/llama-20260531-001 --check --json",
                      "one elsewhere, its log checked, as JSON"}}},
       .run = run};

@@ -2,6 +2,8 @@
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/model_options.h"
+#include "toy/cli/prompt.h"
+#include "toy/models/file_kind.h"
 
 namespace toy::cli {
 
@@ -12,12 +14,14 @@ void run(const Arguments& a, Console& console) {
   const ModelPath found = find_model(a, console);
   if (!a.has("--text") && !a.has("--file")) require_piped_input("--text or --file");
   const GgufFile file = open_header(found);
+  require_tokenizer(file);
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
   for (const std::string& note : tokenizer.notes()) console.note("note: {}", note);
 
   const std::string text = a.has("--text") ? *a.text("--text") : read_text(a.text("--file").value_or("-"));
   const auto ids =
       tokenizer.encode(text, {.add_special = !a.has("--no-bos"), .parse_special = a.has("--parse-special")});
+  note_two_bos(ids, tokenizer, console);
   if (a.has("--json")) {
     Json pieces = Json::array();
     for (const std::int32_t id : ids) pieces.push_back(tokenizer.piece(id, true));

@@ -43,7 +43,7 @@ Run begin(const Arguments& a, CpuDevice& device, Console& console, const std::st
   const Corpus corpus = corpus_of(config, console);
   if (const auto seconds = a.number("--fit-time")) fit_steps(*seconds, a, corpus, config, console, stop);
   config.recipe.name = fmt::format("{} trained on {}", config.recipe.model.arch, corpus.description());
-  NewRunFolder folder(*a.text("--out"), config.recipe.model.arch);
+  NewRunFolder folder(*a.text("--out"), config.recipe.model.arch, a.text("--name"));
   LiveLines lines(!a.has("--quiet"));
   Run run = Run::begin(folder.path(), config, corpus, device, preparation(lines, stop));
   folder.keep();
@@ -139,10 +139,12 @@ RunSummary train(Run& run, TrainDisplay& display, const RunObserver& observer, c
 }
 
 void run(const Arguments& a, Console& console) {
+  a.at_most_one({"--resume", "--name"});
   a.at_most_one({"--resume", "--dry-run", "--fit-time"});
   a.at_most_one({"--steps", "--fit-time"});
   if (a.has("--dry-run")) return dry_run(a, console);
   if (!a.has("--resume") || a.has("--out")) check_out(*a.text("--out"));
+  if (const auto name = a.text("--name")) check_run_name(*a.text("--out"), *name);
   const auto resumed = a.has("--resume") ? std::optional(resumed_of(a)) : std::nullopt;
   if (!resumed) (void)run_config(a);  // a wrong question is told before anything is made
   const Interrupt interrupt;
@@ -190,10 +192,17 @@ std::vector<Option> own_options() {
            .type = Type::path,
            .help = "folder of the runs, in which this one gets its own",
            .fallback = "runs"},
+          {.name = "--name",
+           .metavar = "NAME",
+           .type = Type::text,
+           .help = "what the run is called, and its folder",
+           .fallback_words = "ARCH-DATE-NUMBER"},
           {.name = "--resume",
            .metavar = "RUN",
            .type = Type::path,
-           .help = "go on with a run: its id, its folder, or a file of a checkpoint; an older one begins a new run"},
+           .help = "go on with a run: its id or a part of it that no other has, last, its folder, or a file of a "
+                   "checkpoint; an "
+                   "older one begins a new run"},
           {.name = "--max-time",
            .metavar = "SECONDS",
            .type = Type::number,
