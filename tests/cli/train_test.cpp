@@ -92,7 +92,7 @@ TEST_F(Train, a_time_is_filled_with_a_whole_schedule) {
   EXPECT_EQ(a["steps"], std::stoi(steps));
   EXPECT_EQ(a["end"], "completed");
   const std::filesystem::path runs = folder.str();
-  EXPECT_EQ(Json::parse(read_file(runs / a["run"] / "config.json"))["steps"], std::stoi(steps));
+  EXPECT_EQ(Json::parse(read_file(runs / a["run"] / "config.json"))["training"]["steps"], std::stoi(steps));
 
   // The same as when these numbers are given.
   *option = "--steps";
