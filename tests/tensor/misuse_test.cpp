@@ -205,11 +205,15 @@ TEST_F(Misuse, GradientsThatAreNotThoseOfTheOp) {
   kv.d = 2;
   kv.k = kv.v = floats({1, 2});
   const Tensor softmax = floats({2, 2, 2});
-  EXPECT_THAT(error_of([&] { (void)attention_backward(x, kv, x, softmax, x, {&segment, 1}, 1); }),
+  EXPECT_THAT(error_of([&] {
+                (void)attention_backward(x, kv, x, softmax, x, {&segment, 1}, 1);
+              }),
               HasSubstr("k and v [T, kv_heads * d]"));
   kv.k = kv.v = floats({2, 2});
   const Segment longer{0, 9, 0};
-  EXPECT_THAT(error_of([&] { (void)attention_backward(x, kv, x, softmax, x, {&longer, 1}, 1); }),
+  EXPECT_THAT(error_of([&] {
+                (void)attention_backward(x, kv, x, softmax, x, {&longer, 1}, 1);
+              }),
               HasSubstr("the segments do not add up to the rows"));
   EXPECT_THAT(error_of([&] { append(kv.k, kv.v, {&segment, 1}, kv); }), HasSubstr("the pages of every segment"));
 }
@@ -221,7 +225,9 @@ TEST_F(Misuse, DevicesTakeWhatIsTheirs) {
   }
   EXPECT_THAT(error_of([&] { (void)trace.value(9); }), HasSubstr("no value has the id 9"));
   if (device_.prepare(floats({40, 32})).storage().layout == Layout::panels) {
-    EXPECT_THAT(error_of([&] { (void)device_.prepare(trace.parameter("w", {40, 32}, DType::F32)); }),
+    EXPECT_THAT(error_of([&] {
+                  (void)device_.prepare(trace.parameter("w", {40, 32}, DType::F32));
+                }),
                 HasSubstr("another device"));
   }
 }
