@@ -69,13 +69,13 @@ std::set<std::string> flags_of_help(const std::string& text) {
 TEST(Program, version_names_the_program) {
   const Finished f = toy({"--version"});
   EXPECT_EQ(f.code, 0);
-  EXPECT_EQ(f.out, "toy 0.1.0\n");
+  EXPECT_EQ(f.out, "toy 0.2.0\n");
   EXPECT_EQ(f.err, "");
 }
 
 TEST(Program, manifest_names_the_verbs_and_exit_codes) {
   EXPECT_EQ(manifest()["schema"], "toy/manifest-v1");
-  EXPECT_EQ(manifest()["version"], "0.1.0");
+  EXPECT_EQ(manifest()["version"], "0.2.0");
   std::set<std::string> verbs, codes;
   for (const Json& verb : manifest()["verbs"]) verbs.insert(verb["name"]);
   for (const auto& [code, meaning] : manifest()["exit_codes"].items()) codes.insert(code);
