@@ -28,7 +28,9 @@ TEST(MisuseOfOptim, ParametersAreNumbersInRows) {
   EXPECT_THAT(error(Tensor::zeros(device, {2}, DType::I32)),
               HasSubstr("w: expected F32 or F64 in rows, found I32 [2]"));
   const Tensor prepared = device.prepare(Tensor::zeros(device, {40, 32}));
-  if (prepared.storage().layout == Layout::panels) EXPECT_THAT(error(prepared), HasSubstr("in panels"));
+  if (prepared.storage().layout == Layout::panels) {
+    EXPECT_THAT(error(prepared), HasSubstr("in panels"));
+  }
 }
 
 TEST(MisuseOfOptim, StepsRatesAndNormsAreNumbersThatCanBe) {
