@@ -58,7 +58,7 @@ TEST_F(Misuse, AnEmptyTensorIsAnErrorOfTheOpThatGetsIt) {
       {"sub: input 1 of 2", [&] { (void)(none - x); }},
       {"mul: input 2 of 2", [&] { (void)(x * none); }},
       {"div: input 1 of 2", [&] { (void)(none / x); }},
-      {"broadcast: input 1 of 1",
+      {"broadcast_to: input 1 of 1",
        [&] {
          (void)broadcast_to(none, {2, 2});
        }},

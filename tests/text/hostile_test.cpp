@@ -66,8 +66,8 @@ void expect_error(const Metadata& metadata, const std::string& text) {
 
 TEST(Hostile, Tokens) {
   Metadata m = spm();
-  add_tokens(m,
-             {"", "<s>", std::string(2'000'000, 'a'), "\xFF\xFE", "<0x>", "<0xGG>", "<0x-1>", std::string("a\0b", 3)});
+  add_tokens(m, {"", "<s>", std::string(2'000'000, 'a'), "\xFF\xFE", "<0x>", "<0xGG>", "<0x-1>", std::string("a\0b", 3),
+                 "<0x>"});
   expect_note(m, "1 token is empty");
   expect_note(m, "1 token repeats");
   EXPECT_EQ(Tokenizer::from_metadata(m).token(259), "[EMPTY_259]");

@@ -1,5 +1,7 @@
 #include "toy/io/gguf_header.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -244,8 +246,7 @@ std::uint64_t HeaderParser::bytes_of_tensor(std::string_view name, std::span<con
   for (std::size_t i = 0; i < ne.size() && !overflow; ++i) {
     overflow = __builtin_mul_overflow(elements, std::max<std::int64_t>(ne[i], 1), &elements);
   }
-  if (overflow)
-    fail("{}: tensor {}: its axes {} overflow the size of a file", where(), in_quotes(name), Shape(ne).str());
+  if (overflow) fail("{}: tensor {}: its axes {} overflow the size of a file", where(), in_quotes(name), ne);
   return std::ranges::find(ne, 0) == ne.end() ? static_cast<std::uint64_t>(bytes) : 0;
 }
 

@@ -1,5 +1,6 @@
 #include "toy/io/safetensors_header.h"
 
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -244,7 +245,7 @@ void TableHandler::check_shape(const SafetensorsType& type) const {
   for (const std::int64_t axis : axes_) {
     overflow = overflow || __builtin_mul_overflow(bytes, std::max<std::int64_t>(axis, 1), &bytes);
   }
-  if (overflow) fail("{}: tensor {}: shape {} overflows", where_, in_quotes(name_), Shape(axes_).str());
+  if (overflow) fail("{}: tensor {}: shape {} overflows", where_, in_quotes(name_), axes_);
   const auto expected = std::ranges::find(axes_, 0) == axes_.end() ? static_cast<std::uint64_t>(bytes) : 0;
   if (range_[1] - range_[0] != expected) {
     fail("{}: tensor {}: {} of shape {} takes {} bytes, its data_offsets span {}", where_, in_quotes(name_), type.name,
