@@ -218,7 +218,7 @@ void run(const Arguments& a, Console& console) {
   const auto kind = file.metadata().get_or<std::string>("tokenizer.ggml.model", "none");
   if (kind != "none" && kind != "no_vocab") tokenizer = Tokenizer::from_metadata(file.metadata());
   if (tokenizer) {
-    for (const std::string& note : tokenizer->notes()) console.note("note: {}", note);
+    tell_notes(tokenizer->notes(), console);
   }
   const auto memory = memory_rows(file, device, model->sizes());
   const Json hyperparameters = hyperparameters_json(file, architecture);
