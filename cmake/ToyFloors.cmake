@@ -18,6 +18,9 @@ function(toy_floor name)
   target_include_directories(toy_${name} PUBLIC "$<BUILD_INTERFACE:${root}>"
                                                 "$<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>")
   target_link_libraries(toy_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS} $<BUILD_INTERFACE:toy_flags>)
+  if(name IN_LIST TOY_HARDENED_FLOORS)
+    target_link_libraries(toy_${name} PRIVATE $<BUILD_INTERFACE:toy_hardening>)
+  endif()
 
   install(TARGETS toy_${name} EXPORT toyTargets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
   install(DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}/" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/toy/${name}"

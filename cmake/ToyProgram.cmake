@@ -1,5 +1,6 @@
 # The program build/toy, which the cli floor makes.
 if(TARGET toy)
+  toy_harden(toy)
   set_target_properties(toy PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
   install(TARGETS toy RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()

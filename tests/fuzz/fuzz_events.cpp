@@ -6,7 +6,7 @@
 #include "tests/io/scratch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const toy::testing::MemoryFile file;
-  toy::testing::event_trial({reinterpret_cast<const char*>(data), size}, file.path());
+  static const toy::testing::ScratchFolder folder;
+  toy::testing::event_trial({reinterpret_cast<const char*>(data), size}, folder / "log");
   return 0;
 }

@@ -48,13 +48,13 @@ TEST(EventsMutation, LogsAreReadWhateverIsInThem) {
   const char* wanted = std::getenv("TOY_FUZZ_RUNS");
   const std::size_t runs = wanted == nullptr ? 3000 : std::strtoul(wanted, nullptr, 10);
   std::mt19937_64 random(5);
-  const MemoryFile file;
+  const ScratchFolder folder;
   std::size_t events = 0;
   for (std::size_t run = 0; run < runs; ++run) {
     std::string bytes(log_text);
     for (std::size_t n = 1 + random() % 4; n > 0; --n) mutate(bytes, random);
     std::size_t found = 0;
-    ASSERT_NO_THROW(found = event_trial(bytes, file.path())) << "run " << run << ": " << bytes;
+    ASSERT_NO_THROW(found = event_trial(bytes, folder / "log")) << "run " << run << ": " << bytes;
     events += found;
   }
   // Mild enough that most events survive, wild enough that many do not.

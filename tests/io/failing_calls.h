@@ -35,7 +35,9 @@ inline FileCalls planned(CallPlan& plan) {
   };
   calls.fsync = [&plan](int descriptor) { return plan.fails() ? -1 : ::fsync(descriptor); };
   calls.ftruncate = [&plan](int descriptor, off_t size) { return plan.fails() ? -1 : ::ftruncate(descriptor, size); };
-  calls.rename = [&plan](const char* from, const char* to) { return plan.fails() ? -1 : std::rename(from, to); };
+  calls.rename = [&plan](int from_folder, const char* from, int to_folder, const char* to) {
+    return plan.fails() ? -1 : ::renameat(from_folder, from, to_folder, to);
+  };
   return calls;
 }
 

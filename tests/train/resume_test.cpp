@@ -248,11 +248,11 @@ TEST(ResumeRun, RemovesWhatACrashLeft) {
     toy::Run run = test::begin_run(scratch / "run", test::small_config(), device);
     (void)train_until(run, 5);
   }
-  const std::vector<std::string> left{"run/weights/step-9.gguf", "run/weights/.toy-0123456789abcdef.tmp",
-                                      "run/state/step-9.gguf"};
+  const std::vector<std::string> left{"run/weights/step-3.gguf", "run/weights/.toy-0123456789abcdef.tmp",
+                                      "run/state/step-3.gguf"};
   for (const std::string& file : left) testing::write_bytes(scratch / file, "half");
   const std::vector<std::string> own{"run/weights/best.gguf", "run/weights/step-x.gguf", "run/state/notes.json",
-                                     "run/step-3.gguf"};
+                                     "run/step-3.gguf", "run/weights/step-9.gguf"};
   for (const std::string& file : own) testing::write_bytes(scratch / file, "of the user");
   (void)toy::Run::resume(scratch / "run", device);
   for (const std::string& file : left) EXPECT_FALSE(fs::exists(scratch / file)) << file;

@@ -36,6 +36,8 @@ test::Outcome straight_outcome(const fs::path& folder, const RunConfig& config) 
   return test::outcome_of(folder);
 }
 
+bool has_checkpoint(const fs::path& run) { return fs::exists(run) && !checkpoint_steps(run).empty(); }
+
 /// Every line of the log but the last is whole, and the newest complete checkpoint can be read.
 void expect_sound(const fs::path& folder, std::int64_t least_step) {
   const std::string log = testing::read_bytes(folder / "events.jsonl");
@@ -91,7 +93,7 @@ TEST_P(Torture, EachCallFailsInTurn) {
     } catch (const Error& error) {
       EXPECT_NE(std::string(error.what()).find("No space left"), std::string::npos) << error.what();
     }
-    if (checkpoint_steps(folder).empty()) {
+    if (!has_checkpoint(folder)) {
       EXPECT_EQ(saved, 0) << failing;
       continue;
     }
@@ -145,7 +147,7 @@ bool train_and_kill(const fs::path& folder, const RunConfig& config, int millise
   if (child == 0) {
     try {
       CpuDevice device({.threads = 1});
-      if (checkpoint_steps(folder).empty()) {
+      if (!has_checkpoint(folder)) {
         fs::remove_all(folder);
         toy::Run run = test::begin_run(folder, config, device);
         (void)run.train();
@@ -192,7 +194,7 @@ TEST(Torture, KilledAtRandomMoments) {
     expect_sound(folder, last);
     last = steps.back();
   }
-  if (checkpoint_steps(folder).empty()) return;
+  if (!has_checkpoint(folder)) return;
   CpuDevice device({.threads = 1});
   {
     toy::Run run = toy::Run::resume(folder, device);

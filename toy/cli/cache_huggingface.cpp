@@ -1,11 +1,12 @@
 // The Hugging Face hub cache: models--ORG--REPO/{refs,blobs,snapshots}.
 // https://huggingface.co/docs/hub/local-cache
 #include <algorithm>
-#include <fstream>
 #include <set>
 
 #include "toy/cli/caches.h"
 #include "toy/cli/walk.h"
+#include "toy/io/file.h"
+#include "toy/tensor/error.h"
 
 namespace toy::cli {
 
@@ -17,13 +18,15 @@ bool is_commit(std::string_view text) {
   return text.size() == 40 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
-/// The first line of a small file.
+/// The first line of a small file; empty if it cannot be read.
 std::string first_line(const fs::path& path) {
-  std::ifstream file(path);
-  std::string line(64, '\0');
-  file.read(line.data(), static_cast<std::streamsize>(line.size()));
-  line.resize(static_cast<std::size_t>(file.gcount()));
-  return line.substr(0, line.find_first_of("\r\n"));
+  constexpr std::uint64_t most = 4096;
+  try {
+    const std::string text = read_small_file(path, most);
+    return text.substr(0, text.find_first_of("\r\n"));
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 /// "models--org--repo" -> "org/repo"; empty if it cannot be the folder of a repository.
@@ -53,9 +56,11 @@ std::vector<std::string> snapshots_of(const fs::path& folder, std::vector<std::s
   };
   std::error_code error;
   if (fs::exists(folder / "refs/main", error)) add(folder / "refs/main");
-  walk(folder / "refs", [&](const WalkedFile& file) {
-    if (file.problem.empty() && file.path != folder / "refs/main") add(file.path);
-  });
+  if (is_inside(folder / "refs", folder)) {
+    walk(folder / "refs", [&](const WalkedFile& file) {
+      if (file.problem.empty() && file.path != folder / "refs/main") add(file.path);
+    });
+  }
   for (const std::string& name : entries_of(folder / "snapshots")) {
     if (!name.starts_with('.') && std::ranges::find(commits, name) == commits.end()) commits.push_back(name);
   }

@@ -2,11 +2,11 @@
 // https://github.com/ollama/ollama/blob/main/types/model/name.go
 #include <fmt/format.h>
 
-#include <fstream>
-
 #include "toy/cli/caches.h"
 #include "toy/cli/json.h"
 #include "toy/cli/walk.h"
+#include "toy/io/file.h"
+#include "toy/tensor/error.h"
 
 namespace toy::cli {
 
@@ -126,9 +126,12 @@ void find_in_ollama(const fs::path& root, std::vector<FoundModel>& found) {
       found.push_back({"ollama", name, file.path, "its manifest is too large"});
       return;
     }
-    std::ifstream stream(file.path);
-    const Json manifest = Json::parse(stream, shallow, false);
-    add_layers(manifest, root, name, file.path, found);
+    try {
+      const Json manifest = Json::parse(read_small_file(file.path, most_bytes), shallow, false);
+      add_layers(manifest, root, name, file.path, found);
+    } catch (const Error& failed) {
+      found.push_back({"ollama", name, file.path, failed.what()});
+    }
   });
   for (const std::string& blob : entries_of(root / "blobs")) {
     if (const std::string reason = reason_to_skip(blob); !reason.empty()) {

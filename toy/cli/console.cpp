@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "toy/tensor/error.h"
-#include "toy/text/bytes.h"
 
 namespace toy::cli {
 
@@ -22,23 +21,10 @@ int write_all(int descriptor, std::string_view text) {
   return 0;
 }
 
-}  // namespace
+/// Longer than anything of ours; a file may hold texts of a MiB.
+constexpr std::size_t most_line_bytes = 4000;
 
-std::string one_line(std::string_view text) {
-  std::string line;
-  while (!text.empty()) {
-    const Utf8Head head = utf8_head(text);
-    const bool valid = head.kind == Utf8Head::valid;
-    const auto byte = static_cast<unsigned char>(text.front());
-    if (!valid || byte < 0x20 || byte == 0x7f) {
-      line += fmt::format("\\x{:02x}", byte);
-    } else {
-      line += text.substr(0, head.length);
-    }
-    text.remove_prefix(valid ? head.length : 1);
-  }
-  return line;
-}
+}  // namespace
 
 void Console::print(std::string_view text) {
   constexpr std::size_t enough = 1 << 16;
@@ -47,16 +33,19 @@ void Console::print(std::string_view text) {
 }
 
 void Console::flush() {
-  const std::string text = std::exchange(waiting_, {});
+  std::string text = std::exchange(waiting_, {});
+  if (::isatty(STDOUT_FILENO) == 1) text = terminal_text(text);
   const int reason = write_all(STDOUT_FILENO, text);
   if (reason == EPIPE || reason == EBADF) throw ClosedOutput{};
   if (reason != 0) fail("the answer cannot be written to stdout: {}", std::strerror(reason));
 }
 
 void Console::note(std::string_view text) const {
-  if (!quiet_) (void)write_all(STDERR_FILENO, one_line(text) + "\n");
+  if (!quiet_) (void)write_all(STDERR_FILENO, one_line(cut_text(text, most_line_bytes)) + "\n");
 }
 
-void Console::error(std::string_view text) { (void)write_all(STDERR_FILENO, fmt::format("toy: {}\n", one_line(text))); }
+void Console::error(std::string_view text) {
+  (void)write_all(STDERR_FILENO, fmt::format("toy: {}\n", one_line(cut_text(text, most_line_bytes))));
+}
 
 }  // namespace toy::cli

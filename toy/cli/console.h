@@ -7,14 +7,12 @@
 #include <string_view>
 #include <utility>
 
+#include "toy/cli/terminal_text.h"
+
 namespace toy::cli {
 
 /// Thrown when nobody reads stdout any more; the program then ends quietly.
 struct ClosedOutput {};
-
-/// The text with control characters and bytes that are not UTF-8 written as \xNN, so that it stays one line and cannot
-/// steer a terminal.
-std::string one_line(std::string_view text);
 
 class Console {
  public:
@@ -24,7 +22,7 @@ class Console {
   void set_program(std::string name) { program_ = std::move(name); }
   const std::string& program() const { return program_; }
 
-  /// Adds to the answer.
+  /// Adds to the answer. A pipe or file gets these bytes, a terminal their terminal_text.
   void print(std::string_view text);
   template <class... Args>
   void print(fmt::format_string<Args...> format, Args&&... args) requires(sizeof...(Args) > 0) {
@@ -33,13 +31,13 @@ class Console {
   /// Writes the answer out. Errors: stdout cannot be written. Throws ClosedOutput when it was closed.
   void flush();
 
-  /// One line on stderr unless quiet.
+  /// One line on stderr unless quiet, cut when it is very long.
   void note(std::string_view text) const;
   template <class... Args>
   void note(fmt::format_string<Args...> format, Args&&... args) const requires(sizeof...(Args) > 0) {
     note(fmt::format(format, std::forward<Args>(args)...));
   }
-  /// "toy: text", always.
+  /// "toy: text", always, cut when it is very long.
   static void error(std::string_view text);
 
  private:

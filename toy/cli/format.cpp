@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "toy/cli/terminal_text.h"
 #include "toy/text/bytes.h"
 
 namespace toy::cli {
@@ -43,24 +44,23 @@ std::string bytes_text(std::int64_t bytes) {
 std::string escaped(std::string_view text) {
   std::string out = "\"";
   while (!text.empty()) {
-    const Utf8Head head = utf8_head(text);
-    const auto byte = static_cast<unsigned char>(text.front());
-    if (head.kind != Utf8Head::valid || byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\t')) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else if (byte == '\n' || byte == '\t') {
-      out += byte == '\n' ? "\\n" : "\\t";
-    } else if (byte == '"' || byte == '\\') {
-      out += fmt::format("\\{}", text.front());
-    } else {
-      out += text.substr(0, head.length);
-    }
-    text.remove_prefix(head.kind == Utf8Head::valid ? head.length : 1);
+    const std::size_t plain = std::min(text.find_first_of("\n\t\"\\"), text.size());
+    out += one_line(text.substr(0, plain));
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const char c = text.front();
+    out += c == '\n' ? "\\n" : c == '\t' ? "\\t" : fmt::format("\\{}", c);
+    text.remove_prefix(1);
   }
   return out + "\"";
 }
 
-std::string table(const std::vector<std::vector<std::string>>& rows, std::string_view align) {
+std::string table(std::vector<std::vector<std::string>> rows, std::string_view align) {
+  constexpr std::size_t widest = 120, widest_last = 1000;  // bytes: one cell must not make every row long
   std::vector<std::size_t> widths;
+  for (auto& row : rows) {
+    for (std::string& cell : row) cell = cut_text(cell, &cell == &row.back() ? widest_last : widest);
+  }
   for (const auto& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], character_count(row[i]));

@@ -16,20 +16,31 @@ namespace toy::cli {
 
 namespace {
 
+/// More than any context; reading what never ends must end.
+constexpr std::size_t most_text = std::size_t{64} << 20;
+
+/// All of a file or pipe. Closes it, unless it is standard input.
 std::string read_all(int descriptor, const std::string& name) {
+  const auto close = [&] {
+    if (descriptor != STDIN_FILENO) ::close(descriptor);
+  };
   std::string text, part(1 << 16, '\0');
   for (;;) {
     const ssize_t n = ::read(descriptor, part.data(), part.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       const int reason = errno;
-      if (descriptor != STDIN_FILENO) ::close(descriptor);
+      close();
       fail("{}: cannot read: {}", name, std::strerror(reason));
     }
     if (n == 0) break;
     text.append(part, 0, static_cast<std::size_t>(n));
+    if (text.size() > most_text) {
+      close();
+      fail("{}: is longer than {} MiB, the most that is read as one text", name, most_text >> 20);
+    }
   }
-  if (descriptor != STDIN_FILENO) ::close(descriptor);
+  close();
   return text;
 }
 
@@ -95,6 +106,14 @@ EngineOptions engine_options(const Arguments& arguments) {
   return {.kv = kv_type(*arguments.text("--kv")), .context = arguments.integer("--context").value_or(0)};
 }
 
+void tell_notes(std::span<const std::string> notes, const Console& console) {
+  constexpr std::size_t most = 20;
+  for (const std::string& note : notes.first(std::min(most, notes.size()))) {
+    console.note("note: {}", cut_text(note, 400));
+  }
+  if (notes.size() > most) console.note("note: and {} more of this kind", notes.size() - most);
+}
+
 GgufFile open_header(const ModelPath& model) {
   return GgufFile::open(model.path, {.map = false, .require_data = false, .name = model.name});
 }
@@ -103,10 +122,8 @@ LanguageModel open_model(const ModelPath& model, Device& device, const Console& 
   GgufFile file = GgufFile::open(model.path, {.name = model.name});
   guard_mapped_files(file);
   LanguageModel lm = LanguageModel::load(std::move(file), device);
-  if (lm.tokenizer) {
-    for (const std::string& note : lm.tokenizer->notes()) console.note("note: {}", note);
-  }
-  for (const std::string& note : lm.model->notes()) console.note("note: {}", note);
+  if (lm.tokenizer) tell_notes(lm.tokenizer->notes(), console);
+  tell_notes(lm.model->notes(), console);
   return lm;
 }
 

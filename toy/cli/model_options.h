@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -44,6 +45,8 @@ ModelPath find_model(const Arguments& arguments, const Console& console);
 LanguageModel open_model(const ModelPath& model, Device& device, const Console& console);
 /// Opens its header alone.
 GgufFile open_header(const ModelPath& model);
+/// Notes of a file on stderr: the first of them, each cut, for a file may give thousands.
+void tell_notes(std::span<const std::string> notes, const Console& console);
 
 /// The bytes of a file, or of standard input for "-". Errors: it cannot be read.
 std::string read_text(const std::string& path);

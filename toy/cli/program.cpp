@@ -11,6 +11,7 @@
 #include "toy/cli/format.h"
 #include "toy/cli/help.h"
 #include "toy/cli/hints.h"
+#include "toy/cli/linked.h"
 #include "toy/cli/manifest.h"
 #include "toy/cli/registry.h"
 #include "toy/cli/signals.h"
@@ -27,6 +28,7 @@ void run_program(std::span<const std::string> words, Console& console) {
     console.print(program_help());
   } else if (arguments.has("--version")) {
     console.print("toy " TOY_VERSION "\n");
+    if (arguments.has("--verbose")) console.print("\n" + linked_libraries());
   } else if (arguments.has("--manifest")) {
     console.print(manifest());
   } else if (arguments.has("--markdown")) {

@@ -51,6 +51,7 @@ const Verb& program() {
       .positionals = {},
       .options = {{.name = "--help", .help = "show the verbs", .brief = "-h"},
                   {.name = "--version", .help = "show the version", .brief = "-V"},
+                  {.name = "--verbose", .help = "with --version: also what the program is linked with"},
                   {.name = "--manifest", .help = "print all verbs, options and JSON forms as JSON (toy/manifest-v1)"},
                   {.name = "--markdown", .help = "print the same as a page of Markdown (docs/cli.md)"}},
       .json = {},

@@ -46,7 +46,8 @@ Resumed with_configuration(Resumed resumed) {
   const fs::path& folder = resumed.folder;
   if (fs::exists(folder / config_file, unknown) || fs::exists(folder / "state", unknown)) return resumed;
   if (fs::file_size(folder / log_file, unknown) > 0 || fs::exists(folder / "weights", unknown)) return resumed;
-  if (is_being_written(folder / log_file)) fail("--resume: {} is being prepared by another program", shown(folder));
+  if (is_being_written(Folder(folder) / log_file))
+    fail("--resume: {} is being prepared by another program", shown(folder));
   fail("--resume: {} ended before its first step, and nothing of it was kept; begin anew", shown(folder));
 }
 

@@ -1,18 +1,20 @@
 #include "toy/cli/signals.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <fcntl.h>
-#include <optional>
 #include <pthread.h>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <unistd.h>
 #include <vector>
 
 #include "toy/cli/console.h"
+#include "toy/tensor/error.h"
 
 namespace toy::cli {
 
@@ -53,6 +55,29 @@ sigset_t stop_signals() {
   return set;
 }
 
+/// When the first signal came, in nanoseconds of the steady clock; 0: none yet. A handler reads it.
+std::atomic<std::int64_t>& first_signal() {
+  static std::atomic<std::int64_t> at{0};
+  static_assert(std::atomic<std::int64_t>::is_always_lock_free);
+  return at;
+}
+
+/// Whether a signal came before; ends the program at the second one, which is one that comes half a second after the
+/// first. Safe in a handler.
+bool came_again() {
+  using namespace std::chrono;
+  constexpr std::int64_t together = nanoseconds(milliseconds(500)).count();
+  const std::int64_t now = nanoseconds(steady_clock::now().time_since_epoch()).count();
+  std::int64_t first = 0;
+  if (first_signal().compare_exchange_strong(first, now)) return false;
+  if (now - first >= together) {
+    constexpr std::string_view ended = "toy: ended at once\n";
+    (void)!write(STDERR_FILENO, ended.data(), ended.size());
+    _exit(1);
+  }
+  return true;
+}
+
 }  // namespace
 
 void leave_failures_to_write() {
@@ -86,23 +111,19 @@ void guard_mapped_files(const GgufFile& model) {
 
 Interrupt::Interrupt() {
   const sigset_t set = stop_signals();
+  first_signal() = 0;
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  watcher_ = std::thread([this, set] {
-    using Clock = std::chrono::steady_clock;
-    constexpr std::chrono::milliseconds together(500);
-    std::optional<Clock::time_point> first;
-    for (int number = 0; sigwait(&set, &number) == 0;) {
-      if (done_) return;
-      if (first && Clock::now() - *first < together) continue;
-      if (first) {
-        constexpr std::string_view ended = "toy: ended at once\n";
-        (void)!write(STDERR_FILENO, ended.data(), ended.size());
-        _exit(1);
+  try {
+    watcher_ = std::thread([this, set] {
+      for (int number = 0; sigwait(&set, &number) == 0;) {
+        if (done_) return;
+        if (!came_again()) source_.request_stop();
       }
-      first = Clock::now();
-      source_.request_stop();
-    }
-  });
+    });
+  } catch (const std::system_error& error) {
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+    fail("the system starts no thread for this program ({}): see ulimit -u, -s and -v", error.code().message());
+  }
 }
 
 Interrupt::~Interrupt() {
@@ -110,6 +131,15 @@ Interrupt::~Interrupt() {
   pthread_kill(watcher_.native_handle(), SIGINT);
   watcher_.join();
   const sigset_t set = stop_signals();
+  struct sigaction late {};
+  late.sa_handler = [](int /*signal*/) { (void)came_again(); };
+  late.sa_flags = SA_RESTART;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    if (sigismember(&set, signal) == 1) sigaction(signal, &late, nullptr);
+  }
+  const timespec now{};
+  while (sigtimedwait(&set, nullptr, &now) > 0) {
+  }
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 

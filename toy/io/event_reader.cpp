@@ -3,7 +3,6 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "toy/io/events.h"
@@ -87,11 +86,9 @@ class Lines {
 
 }  // namespace
 
-EventLines for_each_event(const std::filesystem::path& path, const std::function<void(Event&&, std::uint64_t)>& visit,
+EventLines for_each_event(const Place& place, const std::function<void(Event&&, std::uint64_t)>& visit,
                           std::uint64_t limit) {
-  std::error_code unknown;
-  if (std::filesystem::is_regular_file(path, unknown) && std::filesystem::file_size(path, unknown) == 0) return {};
-  const InputFile file(path);
+  const InputFile file(place, Empty::allowed);
   Lines lines(visit);
   std::array<char, 64 * 1024> block{};
   const std::uint64_t size = std::min(file.size(), limit);
@@ -105,10 +102,10 @@ EventLines for_each_event(const std::filesystem::path& path, const std::function
   return lines.seen;
 }
 
-ReadEvents read_events(const std::filesystem::path& path) {
+ReadEvents read_events(const Place& place) {
   ReadEvents read;
   const EventLines lines =
-      for_each_event(path, [&](Event&& event, std::uint64_t /*line*/) { read.events.push_back(std::move(event)); });
+      for_each_event(place, [&](Event&& event, std::uint64_t /*line*/) { read.events.push_back(std::move(event)); });
   read.skipped_lines = lines.skipped_lines;
   read.whole_bytes = lines.whole_bytes;
   return read;

@@ -161,7 +161,7 @@ std::vector<std::string> validate_event(const Event& event) {
   return complaints;
 }
 
-std::vector<std::string> validate_log(const std::filesystem::path& path) {
+std::vector<std::string> validate_log(const Place& place) {
   constexpr std::size_t most = 100;
   std::vector<std::string> complaints;
   Order order;
@@ -173,7 +173,7 @@ std::vector<std::string> validate_log(const std::filesystem::path& path) {
     for (const std::string& complaint : validate_event(event)) add(complaint);
     if (const auto complaint = order.next(event)) add(*complaint);
   };
-  const EventLines lines = for_each_event(path, check);
+  const EventLines lines = for_each_event(place, check);
   if (lines.skipped_lines > 0) {
     complaints.push_back(fmt::format("{} {} cannot be read", lines.skipped_lines, plural(lines.skipped_lines, "line")));
   }

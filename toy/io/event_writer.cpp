@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "toy/io/events.h"
+#include "toy/io/file.h"
 #include "toy/io/quote.h"
 #include "toy/tensor/error.h"
 
@@ -25,49 +26,50 @@ struct flock whole_file(short type) {
 }
 
 /// The `t` of the last event in the first `bytes` bytes.
-double last_time(const std::filesystem::path& path, std::uint64_t bytes) {
+double last_time(const Place& place, std::uint64_t bytes) {
   double seconds = 0;
   const EventLines lines = for_each_event(
-      path,
+      place,
       [&](const Event& event, std::uint64_t /*line*/) {
         const auto t = event.find("t");
         if (t != event.end() && t->is_number()) seconds = std::max(seconds, t->get<double>());
       },
       bytes);
   if (lines.whole_bytes != bytes) {
-    fail("{}: cannot keep {} bytes: the last line among them ends at byte {}", shown(path), bytes, lines.whole_bytes);
+    fail("{}: cannot keep {} bytes: the last line among them ends at byte {}", shown(place.path()), bytes,
+         lines.whole_bytes);
   }
   return seconds;
 }
 
-constexpr int opening = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;  // a pipe must not wait for a reader
-
-/// Opens a log that is not there yet; -1 if it is.
-int make_log(const std::filesystem::path& path) { return ::open(path.c_str(), opening | O_EXCL, 0666); }
+constexpr int opening = O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK;  // a pipe must not wait for a reader
 
 }  // namespace
 
-EventWriter::EventWriter(std::filesystem::path path, std::uint64_t keep, FileCalls calls)
+EventWriter::EventWriter(const Place& place, std::uint64_t keep, FileCalls calls)
     : EventWriter(
-          std::move(path), [keep] { return keep; }, std::move(calls)) {}
+          place, [keep] { return keep; }, std::move(calls)) {}
 
-EventWriter::EventWriter(std::filesystem::path path, const std::function<std::uint64_t()>& keep, FileCalls calls)
-    : path_(std::move(path)), calls_(std::move(calls)), descriptor_(make_log(path_)) {
+EventWriter::EventWriter(const Place& place, const std::function<std::uint64_t()>& keep, FileCalls calls)
+    : path_(place.path()), folder_(place.folder()), calls_(std::move(calls)) {
+  // It is cut and written in place: never through a link, wherever it lies.
+  const Place own = folder_ / place.name();
+  descriptor_ = own.open(opening | O_EXCL, 0666);
   const bool made = descriptor_ >= 0;
-  if (!made && errno == EEXIST) descriptor_ = ::open(path_.c_str(), opening, 0666);
+  if (!made && errno == EEXIST) descriptor_ = own.open(opening, 0666);
   // ENXIO: a pipe that nobody reads.
   if (descriptor_ < 0 && errno == ENXIO) fail("{}: is not a regular file", shown(path_));
-  if (descriptor_ < 0) fail_with("cannot open the log", errno);
+  if (descriptor_ < 0) fail("{}: cannot open the log: {}", shown(path_), reason_of(errno));
   bool empty_and_own = false;
   try {
     lock();
     empty_and_own = made;
     const std::uint64_t kept = keep();
-    if (kept > 0) seconds_ = seconds_before_ = last_time(path_, kept);
+    if (kept > 0) seconds_ = seconds_before_ = last_time(own, kept);
     cut_to(kept);
-    sync_folder_of(path_, calls_);
+    sync_folder(folder_, path_, calls_);
   } catch (...) {
-    if (empty_and_own) ::unlink(path_.c_str());
+    if (empty_and_own) (void)folder_.remove(place.name());
     ::close(descriptor_);
     throw;
   }
@@ -83,10 +85,20 @@ void EventWriter::lock() {
     fail("{}: another process writes this log; wait for it or end it", shown(path_));
   }
   // The one who made it may have failed, and removed it, after it was opened here.
-  struct stat named {};
-  if (::stat(path_.c_str(), &named) != 0 || named.st_ino != status.st_ino || named.st_dev != status.st_dev) {
+  const auto named = folder_.status(path_.filename());
+  if (!named || named->st_ino != status.st_ino || named->st_dev != status.st_dev) {
     fail("{}: another process removed this log while it was opened; try again", shown(path_));
   }
+  // Cutting it would cut the other file too: one elsewhere, or a backup of this one.
+  if (status.st_nlink > 1)
+    fail("{}: is also a file of another name (a hard link); make a copy of it first", shown(path_));
+}
+
+/// What is written to a file without a name is lost.
+void EventWriter::require_named() const {
+  struct stat status {};
+  if (::fstat(descriptor_, &status) == 0 && status.st_nlink > 0) return;
+  fail("{}: was removed while it was being written; what comes now would be lost", shown(path_));
 }
 
 EventWriter::~EventWriter() {
@@ -119,6 +131,7 @@ void EventWriter::write(nlohmann::ordered_json event) {
 }
 
 void EventWriter::flush() {
+  if (!waiting_.empty()) require_named();
   if (torn_) cut_to(on_disk_);
   flushed_ = Clock::now();
   const std::size_t written = write_all(calls_, descriptor_, std::as_bytes(std::span(waiting_)));
@@ -152,8 +165,8 @@ void EventWriter::fail_with(const char* what, int reason) const {
   fail("{}: {}: {}", shown(path_), what, std::strerror(reason));
 }
 
-bool is_being_written(const std::filesystem::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+bool is_being_written(const Place& place) {
+  const int descriptor = place.open(O_RDONLY | O_NONBLOCK);
   if (descriptor < 0) return false;
   struct flock lock = whole_file(F_RDLCK);
   const bool asked = ::fcntl(descriptor, F_OFD_GETLK, &lock) == 0;

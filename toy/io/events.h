@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "toy/io/file_calls.h"
+#include "toy/io/folder.h"
 
 namespace toy {
 
@@ -23,11 +24,11 @@ using Event = nlohmann::json;
 class EventWriter {
  public:
   /// Opens or makes the log and cuts it after `keep` bytes, which must be whole lines; time goes on from the last of
-  /// them. Errors: another process writes this log, it is no regular file, it is shorter than `keep`, `keep` is inside
-  /// a line. A log that was made here is gone after an error.
-  explicit EventWriter(std::filesystem::path path, std::uint64_t keep = 0, FileCalls calls = {});
+  /// them. Errors: another process writes this log, it is no regular file, a link, or has a second name (a hard link);
+  /// it is shorter than `keep`, `keep` is inside a line. A log that was made here is gone after an error.
+  explicit EventWriter(const Place& place, std::uint64_t keep = 0, FileCalls calls = {});
   /// The same, but `keep` is asked when nobody else can write the log any more.
-  EventWriter(std::filesystem::path path, const std::function<std::uint64_t()>& keep, FileCalls calls = {});
+  EventWriter(const Place& place, const std::function<std::uint64_t()>& keep, FileCalls calls = {});
   /// Writes out what waits; an error is lost, so flush before.
   ~EventWriter();
   EventWriter(const EventWriter&) = delete;
@@ -37,7 +38,7 @@ class EventWriter {
   /// finite become null. `run_start` and `run_end` are written out at once. Errors as flush.
   void write(nlohmann::ordered_json event);
   /// Writes out the lines that wait. After an error the log ends with a whole line, the lines that did not get there
-  /// wait still, and flush may be called again.
+  /// wait still, and flush may be called again. Errors: the disk; the log was removed meanwhile.
   void flush();
   /// Flushes and waits until the log is on the disk.
   void sync();
@@ -49,10 +50,12 @@ class EventWriter {
   using Clock = std::chrono::steady_clock;
 
   void lock();
+  void require_named() const;
   void cut_to(std::uint64_t bytes);
   [[noreturn]] void fail_with(const char* what, int reason) const;
 
   std::filesystem::path path_;
+  Folder folder_;  // with the log
   FileCalls calls_;
   int descriptor_ = -1;
   std::string waiting_;
@@ -65,7 +68,7 @@ class EventWriter {
 };
 
 /// True while an EventWriter of any process has this log open.
-bool is_being_written(const std::filesystem::path& path);
+bool is_being_written(const Place& place);
 
 /// What for_each_event saw.
 struct EventLines {
@@ -76,7 +79,7 @@ struct EventLines {
 /// Gives every event of a known kind to `visit`, in order, with the number of its line (from 1); holds one line at a
 /// time. Reads only the first `limit` bytes. Lines that cannot be read are skipped, unknown kinds are passed over.
 /// Errors: the file cannot be read.
-EventLines for_each_event(const std::filesystem::path& path, const std::function<void(Event&&, std::uint64_t)>& visit,
+EventLines for_each_event(const Place& place, const std::function<void(Event&&, std::uint64_t)>& visit,
                           std::uint64_t limit = ~std::uint64_t{0});
 
 struct ReadEvents {
@@ -85,13 +88,13 @@ struct ReadEvents {
   std::uint64_t whole_bytes = 0;
 };
 /// All of for_each_event at once.
-ReadEvents read_events(const std::filesystem::path& path);
+ReadEvents read_events(const Place& place);
 
 /// True for the kinds of toy/v1.
 bool is_known_kind(std::string_view kind);
 /// What is wrong with an event by toy/v1: keys that are missing or of another type. Empty: nothing.
 std::vector<std::string> validate_event(const Event& event);
 /// What is wrong with a log: its events, their order, lines that cannot be read. At most 100, each with its line.
-std::vector<std::string> validate_log(const std::filesystem::path& path);
+std::vector<std::string> validate_log(const Place& place);
 
 }  // namespace toy

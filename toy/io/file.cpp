@@ -39,18 +39,18 @@ class Descriptor {
 
 }  // namespace
 
-InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
+InputFile::InputFile(const Place& place, Empty empty) : path_(place.path()) {
   // O_NONBLOCK: opening a pipe must not wait for a writer.
-  Descriptor descriptor(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  Descriptor descriptor(place.open(O_RDONLY | O_NONBLOCK));
   if (descriptor.get() < 0) {
     if (errno == ENOENT) fail("{}: no such file", shown(path_));
-    fail_with_errno("cannot open", path_);
+    fail("{}: cannot open: {}", shown(path_), place.is_below() ? reason_of(errno) : std::strerror(errno));
   }
   struct stat status {};
   if (::fstat(descriptor.get(), &status) != 0) fail_with_errno("cannot read its size", path_);
   if (S_ISDIR(status.st_mode)) fail("{}: is a directory, expected a file", shown(path_));
   if (!S_ISREG(status.st_mode)) fail("{}: is not a regular file", shown(path_));
-  if (status.st_size == 0) fail("{}: is empty", shown(path_));
+  if (status.st_size == 0 && empty == Empty::refused) fail("{}: is empty", shown(path_));
   size_ = static_cast<std::uint64_t>(status.st_size);
   descriptor_ = descriptor.release();
 }
@@ -92,8 +92,16 @@ bool is_taken(const std::filesystem::path& path) {
   return std::filesystem::exists(std::filesystem::symlink_status(path, unknown));
 }
 
-std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path) {
-  return std::make_shared<const MappedFile>(InputFile(path));
+std::shared_ptr<const MappedFile> map_file(const Place& place) {
+  return std::make_shared<const MappedFile>(InputFile(place));
+}
+
+std::string read_small_file(const Place& place, std::uint64_t most) {
+  const InputFile file(place, Empty::allowed);
+  if (file.size() > most) fail("{}: expected at most {} bytes, found {}", shown(file.path()), most, file.size());
+  std::string text(file.size(), '\0');
+  file.read_at(0, std::as_writable_bytes(std::span(text)));
+  return text;
 }
 
 namespace {
@@ -101,57 +109,84 @@ namespace {
 /// The temporary file of write_atomically: removed when it goes out of scope, unless it was renamed.
 class TemporaryFile {
  public:
-  TemporaryFile(const std::filesystem::path& folder, const std::filesystem::path& target)
-      : path_(folder / fmt::format(".toy-{:08x}{:08x}.tmp", std::random_device{}(), std::random_device{}())),
-        descriptor_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)) {
-    if (descriptor_.get() < 0) fail_with_errno("cannot write in its folder", target);
+  TemporaryFile(Folder folder, const Place& target)
+      : folder_(std::move(folder)),
+        target_(target),
+        name_(fmt::format(".toy-{:08x}{:08x}.tmp", std::random_device{}(), std::random_device{}())),
+        descriptor_((folder_ / name_).open(O_WRONLY | O_CREAT | O_EXCL, 0666)) {
+    if (descriptor_.get() < 0) fail_with_errno("cannot write in its folder", target.path());
     struct stat old {};
-    if (::stat(target.c_str(), &old) == 0) ::fchmod(descriptor_.get(), old.st_mode & 07777);
+    if (!stat_target(target, folder_, old)) return;
+    if (S_ISREG(old.st_mode)) ::fchmod(descriptor_.get(), old.st_mode & 07777);
   }
   ~TemporaryFile() {
-    if (!path_.empty()) ::unlink(path_.c_str());
+    if (!name_.empty()) (void)folder_.remove(name_);
   }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
 
   int descriptor() const { return descriptor_.get(); }
 
-  void rename_to(const std::filesystem::path& target, const FileCalls& calls) {
-    if (calls.fsync(descriptor_.get()) != 0) fail_with_errno("cannot sync to disk", target);
+  void rename_to_target(const FileCalls& calls) {
+    if (calls.fsync(descriptor_.get()) != 0) fail_with_errno("cannot sync to disk", target_.path());
     // Some file systems report a failed write only here.
-    if (::close(descriptor_.release()) != 0) fail_with_errno("cannot write", target);
-    if (calls.rename(path_.c_str(), target.c_str()) != 0) fail_with_errno("cannot rename the finished file", target);
-    path_.clear();
+    if (::close(descriptor_.release()) != 0) fail_with_errno("cannot write", target_.path());
+    const int folder = folder_.descriptor();
+    if (calls.rename(folder, name_.c_str(), folder, target_.name().c_str()) != 0) {
+      fail_with_errno("cannot rename the finished file", target_.path());
+    }
+    name_.clear();
+  }
+
+  /// A link is followed only where the target is a path of the caller's. False: nothing is there.
+  static bool stat_target(const Place& target, const Folder& folder, struct stat& found) {
+    const int flags = target.is_below() ? AT_SYMLINK_NOFOLLOW : 0;
+    return ::fstatat(folder.descriptor(), target.name().c_str(), &found, flags) == 0;
   }
 
  private:
-  std::filesystem::path path_;
+  Folder folder_;
+  Place target_;
+  std::string name_;
   Descriptor descriptor_;
 };
 
-}  // namespace
-
-void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write,
-                      const FileCalls& calls) {
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) fail("{}: is a directory, expected a file name", shown(path));
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  TemporaryFile temporary(folder, path);
-  ByteSink sink(temporary.descriptor(), path, calls);
-  write(sink);
-  sink.flush();
-  temporary.rename_to(path, calls);
-  sync_folder_of(path, calls);
+/// The folder of a file that is to be written.
+Folder folder_to_write(const Place& place) {
+  try {
+    return place.folder();
+  } catch (const Error& error) {
+    fail("{}: cannot write in its folder: {}", shown(place.path()), error.what());
+  }
 }
 
-void write_atomically(const std::filesystem::path& path, std::string_view text, const FileCalls& calls) {
+}  // namespace
+
+void write_atomically(const Place& place, const std::function<void(ByteSink&)>& write, const FileCalls& calls) {
+  const Folder folder = folder_to_write(place);
+  struct stat old {};
+  if (TemporaryFile::stat_target(place, folder, old) && S_ISDIR(old.st_mode)) {
+    fail("{}: is a directory, expected a file name", shown(place.path()));
+  }
+  TemporaryFile temporary(folder, place);
+  ByteSink sink(temporary.descriptor(), place.path(), calls);
+  write(sink);
+  sink.flush();
+  temporary.rename_to_target(calls);
+  sync_folder(folder, place.path(), calls);
+}
+
+void write_atomically(const Place& place, std::string_view text, const FileCalls& calls) {
   write_atomically(
-      path, [&](ByteSink& sink) { sink.text(text); }, calls);
+      place, [&](ByteSink& sink) { sink.text(text); }, calls);
 }
 
 bool is_temporary(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
-  return name.starts_with(".toy-") && name.ends_with(".tmp");
+  constexpr std::string_view begin = ".toy-", end = ".tmp";
+  constexpr std::size_t digits = 16;
+  return name.size() == begin.size() + digits + end.size() && name.starts_with(begin) && name.ends_with(end) &&
+         name.find_first_not_of("0123456789abcdef", begin.size()) == begin.size() + digits;
 }
 
 void make_folder(const std::filesystem::path& path) {

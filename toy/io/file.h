@@ -10,14 +10,18 @@
 
 #include "toy/io/byte_sink.h"
 #include "toy/io/file_calls.h"
+#include "toy/io/folder.h"
 
 namespace toy {
+
+enum class Empty : bool { refused, allowed };
 
 /// An open regular file. Its size is taken once, when it is opened.
 class InputFile {
  public:
-  /// Fails with one line when the path is missing, a directory, not a regular file, not readable or empty.
-  explicit InputFile(std::filesystem::path path);
+  /// Fails with one line when the path is missing, a directory, not a regular file, not readable or empty; below a
+  /// folder that is held open also when a link is on the way.
+  explicit InputFile(const Place& place, Empty empty = Empty::refused);
   ~InputFile();
   InputFile(const InputFile&) = delete;
   InputFile& operator=(const InputFile&) = delete;
@@ -51,15 +55,18 @@ class MappedFile {
 };
 
 /// Opens and maps a file; errors as InputFile.
-std::shared_ptr<const MappedFile> map_file(const std::filesystem::path& path);
+std::shared_ptr<const MappedFile> map_file(const Place& place);
 
-/// Writes a file whole: `write` fills a temporary file in the same folder, which is synced and renamed to `path`.
+/// The text of a file that has at most `most` bytes, as references, manifests and configurations do; may be empty.
+/// Never waits, as it would for a pipe or a device. Errors: as InputFile; it is larger.
+std::string read_small_file(const Place& place, std::uint64_t most);
+
+/// Writes a file whole: `write` fills a temporary file in the same folder, which is synced and renamed to `place`.
 /// After an error, also one thrown by `write`, the temporary is gone and the old file untouched; only when the folder
 /// cannot be synced after the rename is the new file there, but may be lost in a crash.
-void write_atomically(const std::filesystem::path& path, const std::function<void(ByteSink&)>& write,
-                      const FileCalls& calls = {});
+void write_atomically(const Place& place, const std::function<void(ByteSink&)>& write, const FileCalls& calls = {});
 /// The same with these bytes.
-void write_atomically(const std::filesystem::path& path, std::string_view text, const FileCalls& calls = {});
+void write_atomically(const Place& place, std::string_view text, const FileCalls& calls = {});
 /// True for the names of its temporary files, which a crash may leave.
 bool is_temporary(const std::filesystem::path& path);
 

@@ -22,9 +22,8 @@ std::size_t write_all(const FileCalls& calls, int descriptor, std::span<const st
   return written;
 }
 
-void sync_folder_of(const std::filesystem::path& path, const FileCalls& calls) {
-  const auto folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+void sync_folder(const Folder& folder, const std::filesystem::path& path, const FileCalls& calls) {
+  const int descriptor = ::openat(folder.descriptor(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   // EINVAL: the file system cannot sync folders.
   const bool synced = descriptor >= 0 && (calls.fsync(descriptor) == 0 || errno == EINVAL);
   const int reason = errno;

@@ -54,31 +54,34 @@ std::filesystem::path shard_path(const std::filesystem::path& prefix, int number
   return prefix.string() + fmt::format("-{:05}-of-{:05}.gguf", number, count);
 }
 
-GgufFile GgufFile::open(const std::filesystem::path& path, OpenOptions options) {
+GgufFile GgufFile::open(const Place& place, OpenOptions options) {
   options.require_data = options.require_data || options.map;
-  const auto file = std::make_shared<const InputFile>(path);
+  const auto file = std::make_shared<const InputFile>(place);
   GgufHeader header = read_gguf_header(file, options.require_data);
   const std::int64_t count = header.metadata.get_count_or("split.count", 1, 1, most_shards);
   const std::int64_t number = header.metadata.get_count_or("split.no", 0, 0, count - 1);
-  if (number != 0) refuse_later_shard(path, number);
+  if (number != 0) refuse_later_shard(place.path(), number);
   GgufFile model;
   model.write_options_ = {header.version, header.tensors.empty() && file->size() > header.data_start};
   model.alignment_ = header.alignment;
   model.metadata_ = std::move(header.metadata);
   model.add_shard(*file, header, options);
   if (!options.name.empty()) model.paths_.front() = options.name;
-  if (count > 1) model.open_shards(path, count, options);
+  if (count > 1) model.open_shards(place, count, options);
   return model;
 }
 
-void GgufFile::open_shards(const std::filesystem::path& first, std::int64_t count, const OpenOptions& options) {
+void GgufFile::open_shards(const Place& place, std::int64_t count, const OpenOptions& options) {
+  const std::filesystem::path& first = place.path();
   const auto name = parse_shard_name(first);
   if (!name || name->number != 1 || name->count != count) {
     fail("{}: is the first of {} shards, expected a name that ends in {}", shown(first), count,
          shard_path("", 1, static_cast<int>(count)).string());
   }
   for (int i = 2; i <= count; ++i) {
-    const auto file = std::make_shared<const InputFile>(shard_path(name->prefix, i, name->count));
+    const std::filesystem::path path = shard_path(name->prefix, i, name->count);
+    const auto file =
+        std::make_shared<const InputFile>(place.is_below() ? place.folder() / path.filename() : Place(path));
     GgufHeader header = read_gguf_header(file, options.require_data);
     const std::int64_t found_count = header.metadata.get_count("split.count", 1, most_shards);
     const std::int64_t found_number = header.metadata.get_count("split.no", 0, most_shards);

@@ -42,7 +42,7 @@ struct WriteOptions {
 class GgufFile {
  public:
   /// Opens a file, and the other shards of `name-00001-of-0000N.gguf`. Another shard than the first is refused.
-  static GgufFile open(const std::filesystem::path& path, OpenOptions options = {});
+  static GgufFile open(const Place& place, OpenOptions options = {});
 
   const std::filesystem::path& path() const { return paths_.front(); }
   /// The files of the model, in the order of the shards.
@@ -67,7 +67,7 @@ class GgufFile {
 
  private:
   GgufFile() = default;
-  void open_shards(const std::filesystem::path& first, std::int64_t count, const OpenOptions& options);
+  void open_shards(const Place& place, std::int64_t count, const OpenOptions& options);
   void add_shard(const InputFile& file, GgufHeader& header, const OpenOptions& options);
 
   WriteOptions write_options_;
@@ -93,7 +93,7 @@ struct TensorSource {
 std::vector<TensorSource> tensor_sources(const GgufFile& file);
 
 /// Writes a model, atomically and tensor by tensor. Honors general.alignment.
-void write_gguf(const std::filesystem::path& path, const Metadata& metadata, std::span<const TensorSource> tensors,
+void write_gguf(const Place& place, const Metadata& metadata, std::span<const TensorSource> tensors,
                 WriteOptions options = {}, const FileCalls& calls = {});
 
 /// Writes `prefix-00001-of-0000N.gguf` and so on, the tensors in order and in shards of about equal numbers.

@@ -107,7 +107,7 @@ std::vector<TensorSource> tensor_sources(const GgufFile& file) {
   return sources;
 }
 
-void write_gguf(const std::filesystem::path& path, const Metadata& metadata, std::span<const TensorSource> tensors,
+void write_gguf(const Place& place, const Metadata& metadata, std::span<const TensorSource> tensors,
                 WriteOptions options, const FileCalls& calls) {
   if (options.version != 2 && options.version != 3) fail("GGUF version {}: expected 2 or 3", options.version);
   const std::uint32_t alignment = alignment_of(metadata);
@@ -116,7 +116,7 @@ void write_gguf(const std::filesystem::path& path, const Metadata& metadata, std
     write_header(out, metadata, tensors, options, alignment);
     for (const TensorSource& t : tensors) write_data(out, t, alignment);
   };
-  write_atomically(path, write, calls);
+  write_atomically(place, write, calls);
 }
 
 std::vector<std::filesystem::path> write_gguf_shards(const std::filesystem::path& prefix, const Metadata& metadata,

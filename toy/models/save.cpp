@@ -63,9 +63,8 @@ std::vector<TensorSource> tensor_sources(Model& model, DType matrices) {
   return sources;
 }
 
-void save_model(const std::filesystem::path& path, Model& model, const Metadata& metadata, DType matrices,
-                const FileCalls& calls) {
-  write_gguf(path, metadata, tensor_sources(model, matrices), {}, calls);
+void save_model(const Place& place, Model& model, const Metadata& metadata, DType matrices, const FileCalls& calls) {
+  write_gguf(place, metadata, tensor_sources(model, matrices), {}, calls);
 }
 
 }  // namespace toy

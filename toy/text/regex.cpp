@@ -66,6 +66,13 @@ Regex::Regex(std::string_view pattern) {
   program_ = std::move(program);
 }
 
+std::string Regex::engine_version() {
+  const int size = pcre2_config(PCRE2_CONFIG_VERSION, nullptr);
+  std::string version(static_cast<std::size_t>(std::max(size, 1)), '\0');
+  pcre2_config(PCRE2_CONFIG_VERSION, version.data());
+  return version.substr(0, version.find_first_of(std::string_view(" \0", 2)));
+}
+
 std::vector<std::string_view> Regex::split(const std::vector<std::string_view>& fragments) const {
   const pcre2_code* code = program_->code.get();
   const std::unique_ptr<pcre2_match_data, Free> match(pcre2_match_data_create(1, nullptr));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,6 +14,8 @@ class Regex {
  public:
   /// Throws Error if the pattern does not compile.
   explicit Regex(std::string_view pattern);
+  /// Version of the PCRE2 that is linked, "10.42".
+  static std::string engine_version();
 
   /// Cuts each fragment (valid UTF-8) at the matches: the matches and the gaps between them, in order. Each fragment is
   /// searched on its own, so `$` and look-ahead see its end.

@@ -15,15 +15,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void copy(const fs::path& from, const fs::path& to, const FileCalls& calls) {
-  make_folder(to.parent_path());
-  const auto map = map_file(from);
+void copy(const Folder& from, const Folder& to, const fs::path& name, const FileCalls& calls) {
+  if (name.has_parent_path()) (void)to.made(name.parent_path());
+  const auto map = map_file(from / name);
   write_atomically(
-      to, [&](ByteSink& sink) { sink.write(map->bytes()); }, calls);
+      to / name, [&](ByteSink& sink) { sink.write(map->bytes()); }, calls);
 }
 
 /// The first bytes of a log; the run_start that they begin with gets the new run's name.
-std::string renamed_log(const fs::path& log, std::uint64_t bytes, const std::string& name) {
+std::string renamed_log(const Place& log, std::uint64_t bytes, const std::string& name) {
   const auto map = map_file(log);
   const std::string_view text(reinterpret_cast<const char*>(map->bytes().data()), bytes);
   const std::string_view first = text.substr(0, text.find('\n'));
@@ -35,29 +35,29 @@ std::string renamed_log(const fs::path& log, std::uint64_t bytes, const std::str
 
 }  // namespace
 
-void branch_run(const fs::path& origin, std::int64_t step, const fs::path& folder, const FileCalls& calls) {
+void branch_run(const Folder& origin, std::int64_t step, const Folder& folder, const FileCalls& calls) {
   Checkpoint c = open_checkpoint(origin, step);
   for (const fs::path& file : {fs::path(tokens_file), c.weights.path, c.state.path, fs::path(config_file)}) {
-    copy(origin / file, folder / file, calls);
+    copy(origin, folder, file, calls);
   }
-  if (is_taken(origin / "flow.json")) copy(origin / "flow.json", folder / "flow.json", calls);
+  if (origin.has("flow.json")) copy(origin, folder, "flow.json", calls);
   // Of all its checkpoints the new run has this one alone.
   c.best_step = c.step;
   c.best_loss = c.validation_loss;
-  const fs::path old_log = origin / log_file, log = folder / log_file;
-  const KeptLog kept = is_taken(old_log) ? kept_log(old_log, c) : KeptLog{};
+  const Place old_log = origin / log_file, log = folder / log_file;
+  const KeptLog kept = origin.has(log_file) ? kept_log(old_log, c) : KeptLog{};
   if (kept.bytes > 0) {
-    const std::string text = renamed_log(old_log, kept.bytes, run_name(folder));
+    const std::string text = renamed_log(old_log, kept.bytes, run_name(folder.path()));
     write_atomically(log, text, calls);
     EventWriter writer(log, text.size(), calls);
     if (!kept.damage.empty()) writer.write({{"kind", "note"}, {"step", step}, {"text", kept.damage}});
     writer.write({{"kind", "note"},
                   {"step", step},
-                  {"text", fmt::format("this run begins after step {} of {}", step, run_name(origin))}});
+                  {"text", fmt::format("this run begins after step {} of {}", step, run_name(origin.path()))}});
     writer.sync();
     c.log_bytes = writer.length();
   }
-  make_folder(folder / "state");
+  (void)folder.made("state");
   save_sidecar(folder, c, calls);
 }
 

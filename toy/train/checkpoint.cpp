@@ -35,7 +35,7 @@ fs::path weights_path(std::int64_t step) { return fs::path("weights") / fmt::for
 fs::path state_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.gguf", step); }
 fs::path sidecar_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.json", step); }
 
-void save_state(const fs::path& path, const Training& training, const FileCalls& calls) {
+void save_state(const Place& place, const Training& training, const FileCalls& calls) {
   Metadata metadata;
   metadata.set("general.type", "toy-training-state");
   metadata.set("toy.step", static_cast<std::uint64_t>(training.steps()));
@@ -49,7 +49,7 @@ void save_state(const fs::path& path, const Training& training, const FileCalls&
   const auto& shuffle = training.windows().state().shuffle;
   tensors.push_back(
       {shuffle_name, {static_cast<std::int64_t>(shuffle.size())}, DType::I32, std::as_bytes(std::span(shuffle))});
-  write_gguf(path, metadata, tensors, {}, calls);
+  write_gguf(place, metadata, tensors, {}, calls);
 }
 
 /// A member of a JSON object; errors name it.
@@ -107,21 +107,19 @@ std::optional<double> optional_number(const Json& json, const char* key, const s
   return member<double>(json, key, name);
 }
 
-std::vector<fs::path> files_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  std::error_code error;
-  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error)) {
-    files.push_back(at->path());
-  }
-  return files;
+/// A part of the run; nothing if it has none. Errors: it is a link or a file.
+std::optional<Folder> part_of(const Folder& run, const fs::path& name) {
+  if (!run.has(name)) return std::nullopt;
+  return run.below(name);
 }
 
-void check_file(const fs::path& run, const HashedFile& expected) {
+void check_file(const Folder& run, const HashedFile& expected) {
   const HashedFile found = hashed_file(run, expected.path);
   if (found.bytes != expected.bytes) {
-    fail("{}: expected {} bytes, found {}", shown(run / expected.path), expected.bytes, found.bytes);
+    fail("{}: expected {} bytes, found {}", shown(run.path() / expected.path), expected.bytes, found.bytes);
   }
-  if (found.hash != expected.hash) fail("{}: its bytes have changed since it was saved", shown(run / expected.path));
+  if (found.hash != expected.hash)
+    fail("{}: its bytes have changed since it was saved", shown(run.path() / expected.path));
 }
 
 void restore_moments(const GgufFile& file, const Optimizer& optimizer) {
@@ -226,7 +224,7 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name) {
   return c;
 }
 
-HashedFile hashed_file(const fs::path& run, const fs::path& relative) {
+HashedFile hashed_file(const Folder& run, const fs::path& relative) {
   const InputFile file(run / relative);
   std::vector<std::byte> part(1 << 16);  // a map of the whole would count as memory of the run
   HashedFile hashed{relative, file.size(), fnv1a({})};
@@ -238,10 +236,10 @@ HashedFile hashed_file(const fs::path& run, const fs::path& relative) {
   return hashed;
 }
 
-void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c, const FileCalls& calls) {
+void save_checkpoint(const Folder& run, const Training& training, Checkpoint c, const FileCalls& calls) {
   c.step = training.steps();
-  make_folder(run / "weights");
-  make_folder(run / "state");
+  (void)run.made("weights");
+  (void)run.made("state");
   save_model(run / weights_path(c.step), training.model(), training.metadata(), DType::F32, calls);
   save_state(run / state_path(c.step), training, calls);
   c.weights = hashed_file(run, weights_path(c.step));
@@ -253,60 +251,61 @@ void save_checkpoint(const fs::path& run, const Training& training, Checkpoint c
   save_sidecar(run, c, calls);
 }
 
-void save_sidecar(const fs::path& run, const Checkpoint& c, const FileCalls& calls) {
+void save_sidecar(const Folder& run, const Checkpoint& c, const FileCalls& calls) {
   write_atomically(run / sidecar_path(c.step), checkpoint_text(c), calls);
 }
 
-std::vector<std::int64_t> checkpoint_steps(const fs::path& run) {
+std::vector<std::int64_t> checkpoint_steps(const Folder& run) {
   std::vector<std::int64_t> steps;
-  for (const fs::path& file : files_in(run / "state")) {
-    if (file.extension() != ".json") continue;
-    if (const auto step = checkpoint_step(file)) steps.push_back(*step);
+  const auto state = part_of(run, "state");
+  for (const std::string& name : state ? state->names() : std::vector<std::string>()) {
+    if (!name.ends_with(".json")) continue;
+    if (const auto step = checkpoint_step(name)) steps.push_back(*step);
   }
   std::ranges::sort(steps);
   return steps;
 }
 
-void tidy_checkpoints(const fs::path& run, std::int64_t newest) {
-  std::error_code ignored;
-  for (const char* part : {"", "data", "weights", "state"}) {
-    for (const fs::path& file : files_in(run / part)) {
-      if (is_temporary(file)) fs::remove(file, ignored);
+void tidy_checkpoints(const Folder& run, std::int64_t newest, std::int64_t reached) {
+  for (const char* name : {".", "data", "weights", "state"}) {
+    const auto part = part_of(run, name);
+    for (const std::string& file : part ? part->names() : std::vector<std::string>()) {
+      if (is_temporary(file)) (void)part->remove(file);
     }
   }
   const std::vector<std::int64_t> steps = checkpoint_steps(run);
-  for (const char* part : {"weights", "state"}) {
-    for (const fs::path& file : files_in(run / part)) {
+  for (const char* name : {"weights", "state"}) {
+    const auto part = part_of(run, name);
+    for (const std::string& file : part ? part->names() : std::vector<std::string>()) {
       const auto step = checkpoint_step(file);
       if (!step) continue;
       if (std::ranges::find(steps, *step) == steps.end()) {
-        fs::remove(file, ignored);
+        if (*step <= std::max(newest, reached)) (void)part->remove(file);
       } else if (*step > newest) {
-        fs::rename(file, file.string() + ".damaged", ignored);
+        (void)part->rename(file, file + ".damaged");
       }
     }
   }
 }
 
-void prune_checkpoints(const fs::path& run, std::int64_t keep, std::int64_t best_step) {
+void prune_checkpoints(const Folder& run, std::int64_t keep, std::int64_t best_step) {
   std::vector<std::int64_t> steps = checkpoint_steps(run);
   const auto newest = std::max<std::int64_t>(keep, 1);
   for (std::int64_t i = 0; i + newest < static_cast<std::int64_t>(steps.size()); ++i) {
     const std::int64_t step = steps[static_cast<std::size_t>(i)];
     if (step == best_step) continue;
     // The sidecar first: without it the step does not exist.
-    std::error_code ignored;
-    fs::remove(run / sidecar_path(step), ignored);
-    fs::remove(run / state_path(step), ignored);
-    fs::remove(run / weights_path(step), ignored);
+    for (const fs::path& file : {sidecar_path(step), state_path(step), weights_path(step)}) {
+      const auto part = part_of(run, file.parent_path());
+      if (part) (void)part->remove(file.filename());
+    }
   }
 }
 
-Checkpoint open_checkpoint(const fs::path& run, std::int64_t step) {
-  const fs::path path = run / sidecar_path(step);
-  const auto map = map_file(path);
-  const std::string_view text(reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size());
-  Checkpoint c = parse_checkpoint(text, shown(path));
+Checkpoint open_checkpoint(const Folder& run, std::int64_t step) {
+  const fs::path path = run.path() / sidecar_path(step);
+  constexpr std::uint64_t most = 1 << 16;  // more than any has
+  Checkpoint c = parse_checkpoint(read_small_file(run / sidecar_path(step), most), shown(path));
   if (c.step != step) fail("{}: expected step {}, found {}", shown(path), step, c.step);
   check_file(run, c.weights);
   check_file(run, c.state);
@@ -318,7 +317,7 @@ namespace {
 
 /// Tries the checkpoints from the newest on. Returns the newer ones that are damaged, each with the reason.
 template <class Try>
-std::vector<std::string> first_good(const fs::path& run, const Try& attempt) {
+std::vector<std::string> first_good(const Folder& run, const Try& attempt) {
   std::vector<std::string> skipped;
   const std::vector<std::int64_t> steps = checkpoint_steps(run);
   for (auto step = steps.rbegin(); step != steps.rend(); ++step) {
@@ -330,11 +329,11 @@ std::vector<std::string> first_good(const fs::path& run, const Try& attempt) {
       skipped.emplace_back(error.what());
     }
   }
-  fail("{}: no complete checkpoint{}{}", shown(run), skipped.empty() ? "" : ": ",
+  fail("{}: no complete checkpoint{}{}", shown(run.path()), skipped.empty() ? "" : ": ",
        skipped.empty() ? "" : skipped.front());
 }
 
-Training training_at(const fs::path& run, const Checkpoint& c, const fs::path& tokens, Device& device,
+Training training_at(const Folder& run, const Checkpoint& c, const fs::path& tokens, Device& device,
                      const TrainingOptions& options) {
   const GgufFile weights = GgufFile::open(run / c.weights.path);
   auto model = load_model(weights, device, Use::training);
@@ -349,20 +348,20 @@ Training training_at(const fs::path& run, const Checkpoint& c, const fs::path& t
   try {
     training.windows().restore({c.epoch, c.position, c.offset, std::move(shuffle)});
   } catch (const Error& error) {
-    fail("{}: {}", shown(run / sidecar_path(c.step)), error.what());
+    fail("{}: {}", shown(run.path() / sidecar_path(c.step)), error.what());
   }
   return training;
 }
 
 }  // namespace
 
-FoundCheckpoint newest_checkpoint(const fs::path& run) {
+FoundCheckpoint newest_checkpoint(const Folder& run) {
   FoundCheckpoint found;
   found.skipped = first_good(run, [&](std::int64_t step) { found.checkpoint = open_checkpoint(run, step); });
   return found;
 }
 
-RestoredTraining restore_training(const fs::path& run, const fs::path& tokens, Device& device,
+RestoredTraining restore_training(const Folder& run, const fs::path& tokens, Device& device,
                                   const TrainingOptions& options) {
   RestoredTraining restored;
   std::exception_ptr too_large;

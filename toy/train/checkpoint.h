@@ -1,4 +1,5 @@
-// Saving a training and going on with it as if nothing had happened.
+// Saving a training and going on with it as if nothing had happened. The folder of a run may come from somebody else:
+// no link in it is followed.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "toy/io/file_calls.h"
+#include "toy/io/folder.h"
 #include "toy/train/training.h"
 
 namespace toy {
@@ -43,37 +45,37 @@ Checkpoint parse_checkpoint(std::string_view text, const std::string& name);
 
 /// Writes weights, state, and then the sidecar, each whole or not at all. Fills in files, hashes and the windows; `c`
 /// says the rest. The checkpoints before stay as they are. Errors: the disk.
-void save_checkpoint(const std::filesystem::path& run, const Training& training, Checkpoint c,
-                     const FileCalls& calls = {});
+void save_checkpoint(const Folder& run, const Training& training, Checkpoint c, const FileCalls& calls = {});
 
 /// N of a checkpoint's files, step-N.gguf and step-N.json; nothing for other names.
 std::optional<std::int64_t> checkpoint_step(const std::filesystem::path& file);
 
 /// Writes the sidecar alone, whole or not at all, in place of the one of its step.
-void save_sidecar(const std::filesystem::path& run, const Checkpoint& checkpoint, const FileCalls& calls = {});
+void save_sidecar(const Folder& run, const Checkpoint& checkpoint, const FileCalls& calls = {});
 
 /// A file of a run with its length and hash now.
-HashedFile hashed_file(const std::filesystem::path& run, const std::filesystem::path& relative);
+HashedFile hashed_file(const Folder& run, const std::filesystem::path& relative);
 
-/// Removes what a crash left: temporary files, and parts of checkpoints that never came to be. Checkpoints after step
-/// `newest` are damaged: ".damaged" is added to their names, so that they are none any more. Other files stay.
-void tidy_checkpoints(const std::filesystem::path& run, std::int64_t newest);
+/// Removes what a crash left: temporary files, and parts of checkpoints of the steps to `reached`, by the run's own
+/// records, that never came to be. Checkpoints after step `newest` are damaged: ".damaged" is added to their names, so
+/// that they are none any more. Other files stay.
+void tidy_checkpoints(const Folder& run, std::int64_t newest, std::int64_t reached);
 
 /// Removes all checkpoints but the newest `keep`, and the best one.
-void prune_checkpoints(const std::filesystem::path& run, std::int64_t keep, std::int64_t best_step);
+void prune_checkpoints(const Folder& run, std::int64_t keep, std::int64_t best_step);
 
 /// Steps of the run's sidecars, ascending.
-std::vector<std::int64_t> checkpoint_steps(const std::filesystem::path& run);
+std::vector<std::int64_t> checkpoint_steps(const Folder& run);
 
 /// Reads the sidecar of a step, and checks that its files are there with the right length and hash.
-Checkpoint open_checkpoint(const std::filesystem::path& run, std::int64_t step);
+Checkpoint open_checkpoint(const Folder& run, std::int64_t step);
 
 struct FoundCheckpoint {
   Checkpoint checkpoint;
   std::vector<std::string> skipped;  // newer ones that are damaged, and why
 };
 /// The newest complete checkpoint. Errors: there is none.
-FoundCheckpoint newest_checkpoint(const std::filesystem::path& run);
+FoundCheckpoint newest_checkpoint(const Folder& run);
 
 /// A training as it was at a checkpoint.
 struct RestoredTraining {
@@ -84,7 +86,7 @@ struct RestoredTraining {
 /// The training at the newest checkpoint that is complete and fits its data: model and vocabulary from the weights,
 /// data from the file `tokens` of the run. Writes nothing. Errors: there is none; it has done more steps than `options`
 /// has.
-RestoredTraining restore_training(const std::filesystem::path& run, const std::filesystem::path& tokens, Device& device,
+RestoredTraining restore_training(const Folder& run, const std::filesystem::path& tokens, Device& device,
                                   const TrainingOptions& options);
 
 }  // namespace toy

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
+#include <sstream>
 #include <string_view>
+
+#include "toy/io/file.h"
+#include "toy/tensor/error.h"
 
 namespace toy {
 
@@ -11,15 +14,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// The text of a file; empty if it cannot be read.
+std::string text_of(const fs::path& path, std::uint64_t most) {
+  try {
+    return read_small_file(path, most);
+  } catch (const Error&) {
+    return "";
+  }
+}
+
 /// The first line of a file; empty if there is none.
 std::string first_line(const fs::path& path) {
-  constexpr std::size_t most = 4096;
-  std::error_code unknown;
-  if (!fs::is_regular_file(path, unknown)) return "";
-  std::ifstream file(path);
-  std::string line;
-  for (char c = 0; line.size() < most && file.get(c) && c != '\n' && c != '\r';) line += c;
-  return line;
+  constexpr std::uint64_t most = 4096;
+  const std::string text = text_of(path, most);
+  return text.substr(0, text.find_first_of("\r\n"));
 }
 
 /// What follows a beginning of the text; nothing if it begins otherwise.
@@ -35,11 +43,9 @@ bool is_hash(std::string_view text) {
 
 /// "HASH NAME" in packed-refs.
 std::string packed(const fs::path& list, const std::string& name) {
-  constexpr std::uintmax_t most = 1 << 26;
-  std::error_code unknown;
-  if (!fs::is_regular_file(list, unknown) || fs::file_size(list, unknown) > most) return "";
-  std::ifstream file(list);
-  for (std::string line; std::getline(file, line);) {
+  constexpr std::uint64_t most = 1 << 26;
+  std::istringstream lines(text_of(list, most));
+  for (std::string line; std::getline(lines, line);) {
     if (line.ends_with(' ' + name)) return line.substr(0, line.find(' '));
   }
   return "";

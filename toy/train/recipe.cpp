@@ -12,18 +12,18 @@ namespace toy {
 
 namespace {
 
-TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::filesystem::path& path,
+TokenData encode(const Tokenizer& tokenizer, const Corpus& corpus, const std::optional<Place>& place,
                  const EncodingOptions& options, const FromScratch::Progress& progress) {
   const auto encoded = [&] {
     return encode_documents(tokenizer, corpus.documents(), options, [&](std::uint64_t done, std::uint64_t all) {
       return !progress || progress("corpus", static_cast<std::int64_t>(done), static_cast<std::int64_t>(all));
     });
   };
-  if (path.empty()) {
+  if (!place) {
     return TokenData::over(std::make_shared<const std::vector<std::byte>>(encoded()), corpus.description());
   }
-  write_atomically(path, [bytes = encoded()](ByteSink& sink) { sink.write(bytes); });
-  return TokenData::open(path);  // mapped, when the bytes are gone
+  write_atomically(*place, [bytes = encoded()](ByteSink& sink) { sink.write(bytes); });
+  return TokenData::open(*place);  // mapped, when the bytes are gone
 }
 
 /// Nothing had to be learned.
@@ -74,7 +74,7 @@ std::string few_pieces(const TrainedVocabulary& words) {
                      words.merges, plural(words.merges, "piece"));
 }
 
-Training FromScratch::realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens,
+Training FromScratch::realize(Device& device, const Corpus& corpus, const std::optional<Place>& tokens,
                               const Progress& progress) const {
   options.check();
   (void)model.resolved();
@@ -82,7 +82,7 @@ Training FromScratch::realize(Device& device, const Corpus& corpus, const std::f
 }
 
 Training FromScratch::realize(Device& device, const Corpus& corpus, Vocabulary words,
-                              const std::filesystem::path& tokens, const Progress& progress) const {
+                              const std::optional<Place>& tokens, const Progress& progress) const {
   options.check();
   const ModelConfig shape = model.resolved();
   Metadata metadata = model_metadata(shape, words, name);

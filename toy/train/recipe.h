@@ -40,10 +40,10 @@ struct FromScratch {
 
   /// Learns or reads the vocabulary, encodes the corpus (into the file `tokens`, or memory), makes the model. Errors:
   /// options that do not fit each other or the corpus, cancelled.
-  Training realize(Device& device, const Corpus& corpus, const std::filesystem::path& tokens = {},
+  Training realize(Device& device, const Corpus& corpus, const std::optional<Place>& tokens = {},
                    const Progress& progress = {}) const;
   /// The same with a vocabulary that is there already, in memory.
-  Training realize(Device& device, const Corpus& corpus, Vocabulary words, const std::filesystem::path& tokens = {},
+  Training realize(Device& device, const Corpus& corpus, Vocabulary words, const std::optional<Place>& tokens = {},
                    const Progress& progress = {}) const;
   /// The vocabulary alone, with what was found while it was made.
   TrainedVocabulary make_vocabulary(const Corpus& corpus, const Progress& progress = {}) const;

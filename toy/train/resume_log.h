@@ -16,13 +16,15 @@ struct KeptLog {
   std::string damage{};             // otherwise: what is missing in them
   std::vector<double> losses{};     // of the steps in them
   std::uint64_t skipped_lines = 0;  // of a log that fits
+  std::int64_t reached = 0;         // last step that the whole log tells of
 };
 
 /// The log up to the checkpoint's length. Where no line ends there, or the log is shorter, or has later steps before:
 /// its whole lines up to the first one of a later time. A log that does not begin with a run_start keeps none.
-KeptLog kept_log(const std::filesystem::path& log, const Checkpoint& checkpoint);
+KeptLog kept_log(const Place& log, const Checkpoint& checkpoint);
 
-/// Copies a log that is about to lose lines, or a part of one, to a file beside it, and returns that file's name.
-std::string set_log_aside(const std::filesystem::path& log, const FileCalls& calls = {});
+/// Copies a log of the run that is about to lose lines, or a part of one, to a file beside it, and returns that file's
+/// name.
+std::string set_log_aside(const Folder& run, const std::string& log, const FileCalls& calls = {});
 
 }  // namespace toy

@@ -85,23 +85,22 @@ std::vector<std::string> sample_prompts(const Training& t, const RunOptions& o, 
 
 }  // namespace
 
-Run::Run(fs::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls)
+Run::Run(Folder folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls)
     : folder_(std::move(folder)), config_(std::move(config)), log_(std::move(log)), calls_(std::move(calls)) {}
 
-fs::path Run::weights_path(std::int64_t step) const { return folder_ / "weights" / fmt::format("step-{}.gguf", step); }
+fs::path Run::weights_path(std::int64_t step) const { return folder() / "weights" / fmt::format("step-{}.gguf", step); }
 
-Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
+Run Run::begin(const Folder& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                const FromScratch::Progress& progress, const FileCalls& calls) {
   config.options.check();
   config.recipe.options.check();
   (void)config.recipe.model.resolved();
-  std::error_code unknown;  // writing them will say
-  if (fs::exists(folder / config_file, unknown) || fs::exists(folder / log_file, unknown)) {
-    refuse("{}: there is a run already; resume it, or choose another folder", shown(folder));
+  if (folder.has(config_file) || folder.has(log_file)) {
+    refuse("{}: there is a run already; resume it, or choose another folder", shown(folder.path()));
   }
   auto log = std::make_unique<EventWriter>(folder / log_file, 0, calls);
   Run run(folder, config, std::move(log), calls);
-  make_folder(folder / "data");
+  (void)folder.made("data");
   TrainedVocabulary words = config.recipe.make_vocabulary(corpus, progress);
   if (words.end == TrainingEnd::no_pairs_left) run.notes_.push_back(few_pieces(words));
   Training training =
@@ -116,9 +115,9 @@ Run Run::begin(const fs::path& folder, const RunConfig& config, const Corpus& co
   return run;
 }
 
-Run Run::resume(const fs::path& folder, Device& device, const std::function<void(RunConfig&)>& change,
+Run Run::resume(const Folder& folder, Device& device, const std::function<void(RunConfig&)>& change,
                 const FileCalls& calls) {
-  const fs::path log_path = folder / log_file;
+  const Place log_place = folder / log_file;
   RunConfig config = read_config(folder);
   const TrainingOptions begun_with = config.recipe.options;
   const std::string begun_at = config.simd;
@@ -130,14 +129,13 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   std::vector<std::string> prompts, notes;
   // All is read and found good before anything of the run is changed, and while nobody else can change it.
   auto log = std::make_unique<EventWriter>(
-      log_path,
+      log_place,
       [&] {
         restored = restore_training(folder, tokens_file, device, config.recipe.options);
         prompts = sample_prompts(*restored.training, config.options, notes);
-        kept = kept_log(log_path, restored.checkpoint);
-        std::error_code unknown;  // setting it aside will say
-        const std::uint64_t found = fs::file_size(log_path, unknown);
-        if (!kept.fits && found > kept.bytes) kept.damage += "; as it was: " + set_log_aside(log_path, calls);
+        kept = kept_log(log_place, restored.checkpoint);
+        const std::uint64_t found = InputFile(log_place, Empty::allowed).size();
+        if (!kept.fits && found > kept.bytes) kept.damage += "; as it was: " + set_log_aside(folder, log_file, calls);
         return kept.bytes;
       },
       calls);
@@ -148,13 +146,13 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   run.prompts_ = std::move(prompts);
   run.earlier_losses_ = std::move(kept.losses);
   if (!kept.fits) run.mend_log(kept.bytes == 0, kept.damage);
-  tidy_checkpoints(folder, run.progress_.step);
+  tidy_checkpoints(folder, run.progress_.step, kept.reached);
   for (const std::string& why : restored.skipped) {
     run.notes_.push_back("a damaged checkpoint was set aside: " + why);
   }
-  if (!kept.fits) run.notes_.push_back(fmt::format("{}: {}", shown(log_path), kept.damage));
+  if (!kept.fits) run.notes_.push_back(fmt::format("{}: {}", shown(log_place.path()), kept.damage));
   if (kept.skipped_lines > 0) {
-    run.notes_.push_back(fmt::format("{}: {} {} of it cannot be read", shown(log_path), kept.skipped_lines,
+    run.notes_.push_back(fmt::format("{}: {} {} of it cannot be read", shown(log_place.path()), kept.skipped_lines,
                                      plural(kept.skipped_lines, "line")));
   }
   std::ranges::move(notes, std::back_inserter(run.notes_));
@@ -162,8 +160,7 @@ Run Run::resume(const fs::path& folder, Device& device, const std::function<void
   if (!rate.empty()) run.notes_.push_back(rate);
   if (run.progress_.tokens.path.empty()) run.progress_.tokens = hashed_file(folder, tokens_file);
   run.note_validation();
-  std::error_code unknown;  // writing it will say
-  if (!fs::exists(folder / flow_file, unknown)) run.write_flow();
+  if (!folder.has(flow_file)) run.write_flow();
   write_atomically(folder / config_file, config_text(config), calls);
   return run;
 }

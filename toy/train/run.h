@@ -51,7 +51,7 @@ struct RunConfig {
 std::string config_text(const RunConfig& config);
 RunConfig parse_config(std::string_view text, const std::string& name);
 /// What the config.json of a run says. Errors: as parse_config.
-RunConfig read_config(const std::filesystem::path& run);
+RunConfig read_config(const Folder& run);
 
 /// Where config.json, the log and the corpus of a run are.
 constexpr const char *config_file = "config.json", *log_file = "events.jsonl", *tokens_file = "data/tokens.bin";
@@ -86,14 +86,14 @@ class Run {
  public:
   /// Makes the folder's files and the training. `folder` exists and is empty. Errors: as FromScratch::realize; a folder
   /// that has a run already or whose run is being trained by somebody else.
-  static Run begin(const std::filesystem::path& folder, const RunConfig& config, const Corpus& corpus, Device& device,
+  static Run begin(const Folder& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                    const FromScratch::Progress& progress = {}, const FileCalls& calls = {});
   /// Goes on after the newest complete checkpoint: cuts the log back to it, removes what was half written, and sets
   /// newer checkpoints aside, which are damaged. Of a log that is damaged or missing it keeps what is there, and says
   /// what is not. `change` may alter the options (steps, intervals). Errors, which leave the run as it was: no
   /// checkpoint; fewer steps than it has done; somebody else trains this run.
-  static Run resume(const std::filesystem::path& folder, Device& device,
-                    const std::function<void(RunConfig&)>& change = {}, const FileCalls& calls = {});
+  static Run resume(const Folder& folder, Device& device, const std::function<void(RunConfig&)>& change = {},
+                    const FileCalls& calls = {});
 
   /// Trains to the end, or until `cancel`: then it saves and returns. Errors: a loss or gradient that is not finite
   /// (the steps before it are saved), the disk; the log then says so and the last checkpoint stays.
@@ -103,13 +103,13 @@ class Run {
 
   Training& training() { return *training_; }
   const RunConfig& config() const { return config_; }
-  const std::filesystem::path& folder() const { return folder_; }
-  std::string id() const { return run_name(folder_); }
+  const std::filesystem::path& folder() const { return folder_.path(); }
+  std::string id() const { return run_name(folder_.path()); }
   /// What begin() or resume() noticed, one line each.
   const std::vector<std::string>& notes() const { return notes_; }
 
  private:
-  Run(std::filesystem::path folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls);
+  Run(Folder folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls);
   void write_start();
   void write_flow();
   /// A validation that was asked for and cannot be.
@@ -127,7 +127,7 @@ class Run {
   void watch_step(std::int64_t step);
   std::filesystem::path weights_path(std::int64_t step) const;
 
-  std::filesystem::path folder_;
+  Folder folder_;  // held open: what is written goes there, whatever its path leads to meanwhile
   RunConfig config_;
   std::unique_ptr<EventWriter> log_;
   FileCalls calls_;

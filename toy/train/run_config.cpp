@@ -16,6 +16,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view schema = "toy/config-v1";
+constexpr std::size_t most_config_bytes = 1 << 20;
 
 class Writer {
  public:
@@ -179,8 +180,7 @@ std::string config_text(const RunConfig& config) {
 }
 
 RunConfig parse_config(std::string_view text, const std::string& name) {
-  constexpr std::size_t most = 1 << 20;
-  if (text.size() > most) fail("{}: {} bytes are more than any run's config", name, text.size());
+  if (text.size() > most_config_bytes) fail("{}: {} bytes are more than any run's config", name, text.size());
   bool deep = false;
   const Json json = Json::parse(
       text,
@@ -199,10 +199,8 @@ RunConfig parse_config(std::string_view text, const std::string& name) {
   return config;
 }
 
-RunConfig read_config(const std::filesystem::path& run) {
-  const std::filesystem::path path = run / config_file;
-  const auto map = map_file(path);
-  return parse_config({reinterpret_cast<const char*>(map->bytes().data()), map->bytes().size()}, shown(path));
+RunConfig read_config(const Folder& run) {
+  return parse_config(read_small_file(run / config_file, most_config_bytes), shown(run.path() / config_file));
 }
 
 void RunOptions::check() const {

@@ -52,7 +52,7 @@ RunState ended(const Event& end) {
 }
 
 /// What config.json says; what run_start said, if it cannot be read.
-Event config_of(const fs::path& folder, const Event& start) {
+Event config_of(const Folder& folder, const Event& start) {
   try {
     return Event::parse(config_text(read_config(folder)));
   } catch (const Error&) {
@@ -77,15 +77,17 @@ std::vector<std::string> names_in(const fs::path& folder) {
 RunLog RunLog::read(const fs::path& folder) {
   RunLog run;
   run.folder_ = folder;
+  const Folder opened = folder;
+  const Place log = opened / log_file;
   const fs::path path = folder / log_file;
   run.id_ = run_name(folder);
   // Asked first: a run that ends in between has its last event on disk before the lock is gone.
-  const bool running = is_being_written(path);
+  const bool running = is_being_written(log);
   run.skipped_lines_ =
-      for_each_event(path, [&](const Event& event, std::uint64_t /*line*/) { run.add(event); }).skipped_lines;
+      for_each_event(log, [&](const Event& event, std::uint64_t /*line*/) { run.add(event); }).skipped_lines;
   if (run.start_.is_null() && running) fail("{}: the run is being prepared: its log has not begun", shown(path));
   if (run.start_.is_null()) fail("{}: there is no run_start of toy/v1 in it", shown(path));
-  run.config_ = config_of(folder, run.start_);
+  run.config_ = config_of(opened, run.start_);
   run.state_ = !run.end_.is_null() ? ended(run.end_) : running ? RunState::running : RunState::crashed;
   return run;
 }

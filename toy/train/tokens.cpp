@@ -61,9 +61,9 @@ std::vector<std::string_view> cut(std::string_view document, std::int64_t cuts, 
 
 }  // namespace
 
-TokenData TokenData::open(const std::filesystem::path& path) {
-  const auto map = map_file(path);
-  TokenData data(map->bytes(), shown(path));
+TokenData TokenData::open(const Place& place) {
+  const auto map = map_file(place);
+  TokenData data(map->bytes(), shown(place.path()));
   data.owner_ = map;
   return data;
 }

@@ -20,7 +20,7 @@ namespace toy {
 class TokenData {
  public:
   /// Errors: a file that is none, is cut, or has ids outside its vocabulary or documents out of order.
-  static TokenData open(const std::filesystem::path& path);
+  static TokenData open(const Place& place);
   /// The same in memory; `name` is for messages.
   static TokenData over(std::shared_ptr<const std::vector<std::byte>> bytes, const std::string& name);
 

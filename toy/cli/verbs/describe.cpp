@@ -310,7 +310,7 @@ void run(const Arguments& a, Console& console) {
   }
   const Description d = description_of(file, a);
   if (d.tokenizer) {
-    for (const std::string& note : d.tokenizer->notes()) console.note("note: {}", note);
+    tell_notes(d.tokenizer->notes(), console);
   }
   const std::int64_t tokens = a.has("--ops") ? trace_tokens(d.model->sizes(), a.integer("--tokens")) : 0;
   if (a.has("--json")) {

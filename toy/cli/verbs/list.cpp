@@ -17,7 +17,8 @@ namespace {
 struct Row {
   FoundModel found;
   ModelFacts facts;
-  std::vector<std::string> duplicates;  // paths of other copies
+  std::vector<std::string> duplicates;  // paths of other copies, the first of them
+  std::size_t copies = 0;               // how many others there are
 };
 
 std::vector<Row> read_rows(const CacheRoots& roots) {
@@ -37,10 +38,12 @@ std::vector<Row> read_rows(const CacheRoots& roots) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     if (rows[i].found.skipped.empty()) copies[rows[i].facts.fingerprint].push_back(i);
   }
+  constexpr std::size_t most = 16;  // copies named for each: all of them for each would grow with the square
   for (const auto& [fingerprint, same] : copies) {
     for (const std::size_t i : same) {
+      rows[i].copies = same.size() - 1;
       for (const std::size_t j : same) {
-        if (i != j) rows[i].duplicates.push_back(rows[j].found.path.string());
+        if (i != j && rows[i].duplicates.size() < most) rows[i].duplicates.push_back(rows[j].found.path.string());
       }
     }
   }
@@ -84,6 +87,9 @@ std::string roots_text(const CacheRoots& roots) {
   return text;
 }
 
+/// " and 3 more"
+std::string more_text(std::size_t count) { return count == 0 ? "" : fmt::format(" and {} more", count); }
+
 void print_rows(const std::vector<Row>& rows, Console& console) {
   std::vector<std::vector<std::string>> models{
       {"source", "name", "architecture", "type", "parameters", "size", "context", "path"}};
@@ -93,16 +99,21 @@ void print_rows(const std::vector<Row>& rows, Console& console) {
     if (!row.found.target.empty()) path += " -> " + shown(row.found.target);
     if (row.facts.shards > 1) path += fmt::format(" ({} shards)", row.facts.shards);
     if (!row.facts.obstacle.empty()) path += " (does not run here yet: toy describe says why)";
-    if (!row.duplicates.empty()) path += fmt::format(" (also {})", one_line(row.duplicates.front()));
+    if (!row.duplicates.empty())
+      path += fmt::format(" (also {}{})", shown(row.duplicates.front()), more_text(row.copies - 1));
     models.push_back({row.found.source, one_line(row.found.name), one_line(row.facts.architecture),
                       row.facts.quantization, short_count(row.facts.parameters), bytes_text(row.facts.bytes),
                       std::to_string(row.facts.context), path});
   }
   if (models.size() > 1) console.print(table(models, "llllrrrl"));
+  constexpr std::size_t most_skipped = 1000, most_reason = 400;
+  std::size_t skipped = 0;
   for (const Row& row : rows) {
-    if (row.found.skipped.empty()) continue;
-    console.print("skipped {}: {}: {}\n", row.found.source, shown(row.found.path), one_line(row.found.skipped));
+    if (row.found.skipped.empty() || ++skipped > most_skipped) continue;
+    console.print("skipped {}: {}: {}\n", row.found.source, shown(row.found.path),
+                  one_line(cut_text(row.found.skipped, most_reason)));
   }
+  if (skipped > most_skipped) console.print("skipped {} more; --json names them\n", skipped - most_skipped);
 }
 
 void run(const Arguments& a, Console& console) {
@@ -153,7 +164,7 @@ Verb list_verb() {
                      {"models[].bytes", "integer", "size of the files", false},
                      {"models[].context", "integer", "tokens it was trained on, 0 if the file does not say", false},
                      {"models[].shards", "integer", "files", false},
-                     {"models[].duplicates", "array", "paths of copies: same size, beginning and end", false},
+                     {"models[].duplicates", "array", "paths of copies, the first 16: same size, beginning and end", false},
                      {"models[].duplicates[]", "string", "", false}}}},
           .examples = {{{"toy list", "the models in the caches"},
                         {"toy list /mnt/models --json", "and in a folder, as JSON"}}},

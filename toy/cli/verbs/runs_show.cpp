@@ -41,6 +41,11 @@ Json show_json(const RunLog& run) {
           {"skipped_lines", run.skipped_lines()}};
 }
 
+/// Of what a log says, bytes that are shown of one text.
+constexpr std::size_t most_text = 4000;
+
+std::string shown_text(const std::string& text) { return one_line(cut_text(text, most_text)); }
+
 void print_numbers(const RunLog& run, Console& console) {
   console.print("{}: {}, started {} UTC, {}\n", one_line(run.id()), name(run.state()),
                 time_text(run.fact("/started_at")), duration_text(run.wall_seconds()));
@@ -51,10 +56,10 @@ void print_numbers(const RunLog& run, Console& console) {
                 short_count(static_cast<std::int64_t>(run.tokens())), plural(run.tokens(), "token"), speed,
                 run.last_loss() ? finite_text(*run.last_loss()) : "-");
   if (const auto best = run.best_eval()) {
-    console.print(", best {} loss {} at step {}", one_line(best->name), loss_text(best->loss), best->step);
+    console.print(", best {} loss {} at step {}", shown_text(best->name), loss_text(best->loss), best->step);
   }
   console.print("\n");
-  if (!run.error().empty()) console.print("{}: {}\n", name(run.state()), one_line(run.error()));
+  if (!run.error().empty()) console.print("{}: {}\n", name(run.state()), shown_text(run.error()));
   if (const std::uint64_t n = run.skipped_lines(); n > 0) {
     console.print("{} {} of its log cannot be read\n", n, plural(n, "line"));
   }
@@ -75,7 +80,7 @@ void print_details(const RunLog& run, Console& console) {
   }
   if (!run.samples().empty()) {
     const SampleRecord& last = run.samples().back();
-    console.print("\nSample of step {}\n  {}\n", last.step, escaped(last.prompt + last.text));
+    console.print("\nSample of step {}\n  {}\n", last.step, escaped(cut_text(last.prompt + last.text, most_text)));
   }
   rows.clear();
   for (const auto& [name, value] : hyperparameters(run)) {
@@ -83,14 +88,14 @@ void print_details(const RunLog& run, Console& console) {
   }
   if (!rows.empty()) console.print("\nHyperparameters\n{}", table(rows, "ll"));
   if (!run.notes().empty()) console.print("\nNotes\n");
-  for (const std::string& note : run.notes()) console.print("  {}\n", one_line(note));
+  for (const std::string& note : run.notes()) console.print("  {}\n", shown_text(note));
 }
 
 void run(const Arguments& a, Console& console) {
   const std::filesystem::path folder = find_run(*a.text("--dir"), a.positional(0));
   const RunLog run = RunLog::read(folder);
   std::vector<std::string> complaints;
-  if (a.has("--check")) complaints = validate_log(folder / "events.jsonl");
+  if (a.has("--check")) complaints = validate_log(Folder(folder) / "events.jsonl");
   if (a.has("--json")) {
     Json json = show_json(run);
     if (a.has("--check")) json["complaints"] = complaints;
@@ -98,7 +103,7 @@ void run(const Arguments& a, Console& console) {
   } else {
     print_numbers(run, console);
     print_details(run, console);
-    for (const std::string& complaint : complaints) console.print("{}\n", one_line(complaint));
+    for (const std::string& complaint : complaints) console.print("{}\n", shown_text(complaint));
     if (a.has("--check") && complaints.empty()) console.print("\nThe log follows toy/v1.\n");
   }
   console.flush();

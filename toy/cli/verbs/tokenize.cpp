@@ -1,4 +1,6 @@
 // toy tokenize: text to token ids.
+#include <span>
+
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"
 #include "toy/cli/model_options.h"
@@ -9,6 +11,23 @@ namespace toy::cli {
 
 namespace {
 
+/// The object of --json, written as it is made: as a tree it would take a hundred times the bytes of the text.
+void print_json(std::span<const std::int32_t> ids, const Tokenizer& tokenizer, Console& console) {
+  std::string_view before;
+  const auto add = [&](const Json& element) {
+    std::string text = line_of(element);
+    text.pop_back();
+    console.print("{}{}", before, text);
+    before = ",";
+  };
+  console.print("{\"ids\":[");
+  for (const std::int32_t id : ids) add(id);
+  console.print("],\"pieces\":[");
+  before = "";
+  for (const std::int32_t id : ids) add(tokenizer.piece(id, true));
+  console.print("]}\n");
+}
+
 void run(const Arguments& a, Console& console) {
   a.at_most_one({"--text", "--file"});
   const ModelPath found = find_model(a, console);
@@ -16,16 +35,14 @@ void run(const Arguments& a, Console& console) {
   const GgufFile file = open_header(found);
   require_tokenizer(file);
   const Tokenizer tokenizer = Tokenizer::from_metadata(file.metadata());
-  for (const std::string& note : tokenizer.notes()) console.note("note: {}", note);
+  tell_notes(tokenizer.notes(), console);
 
   const std::string text = a.has("--text") ? *a.text("--text") : read_text(a.text("--file").value_or("-"));
   const auto ids =
       tokenizer.encode(text, {.add_special = !a.has("--no-bos"), .parse_special = a.has("--parse-special")});
   note_two_bos(ids, tokenizer, console);
   if (a.has("--json")) {
-    Json pieces = Json::array();
-    for (const std::int32_t id : ids) pieces.push_back(tokenizer.piece(id, true));
-    return console.print(line_of({{"ids", ids}, {"pieces", pieces}}));
+    return print_json(ids, tokenizer, console);
   }
   for (const std::int32_t id : ids) console.print("{:>7}  {}\n", id, escaped(tokenizer.piece(id, true)));
 }
