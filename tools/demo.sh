@@ -13,7 +13,7 @@ if [ -x build/toy ]; then
   echo "1. Builds what has changed in the program."
 else
   echo "1. Installs the packages that the program is built from, if some are missing."
-  echo "   Builds the program, with $jobs compilers at a time: about $(((compile_minutes + jobs - 1) / jobs)) minutes."
+  echo "   Builds the program for this processor, with $jobs compilers at a time: about $(((compile_minutes + jobs - 1) / jobs)) minutes."
 fi
 if [ -n "$model" ]; then
   echo "2. Describes $model, lets it write, and measures it."
@@ -25,7 +25,10 @@ echo
 
 tools/install-deps --program
 mkdir -p build
-cmake --preset release > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
+# The kernels of other processors come with `make build`; what has them keeps them.
+levels=native
+if grep -q '^TOY_CPU_LEVELS:STRING=all' build/CMakeCache.txt 2>/dev/null; then levels=all; fi
+cmake --preset release -DTOY_CPU_LEVELS=$levels > build/configure.log 2>&1 || { cat build/configure.log >&2; exit 1; }
 # On a terminal ninja shows one line that changes; elsewhere that would be a line for each file.
 quiet=
 [ -t 1 ] || quiet=--quiet
