@@ -570,17 +570,6 @@ void multiply_piece(const Chain& chain, std::int64_t i, PackedBlock& a) {
   }
 }
 
-/// What is done with the pieces of products in one kind of cells, each compiled in an object of its own.
-struct CellWork {
-  std::int64_t (*packing_pieces)(const Product&);
-  void (*pack)(const Product&, std::int64_t piece);
-  void (*multiply)(const Chain&, std::int64_t i, PackedBlock&);
-};
-template <class Cell>
-inline constexpr CellWork work_in{&packing_pieces<Cell>, &pack_piece<Cell>, &multiply_piece<Cell>};
-CellWork work_in_singles();  // packed_singles.cpp
-CellWork work_in_pairs();    // packed_pairs.cpp: the fastest pairs, or tiles, that the processor has
-
 /// Several chains in one region: first all panels of b are packed (once where products share them), then the pieces of
 /// chains [0, first) by the threads that have their rows. The other chains come in `parts` equal lots, each followed by
 /// `others` of its own: others(lot, i). When all is done, finish(i) for i < finishes.
@@ -614,27 +603,25 @@ inline void add_chain(ProductPlan& plan, const Product* products, std::int64_t c
   for (std::int64_t i = 0; i < count; ++i) plan.operations += products[i].M * products[i].N * products[i].K;
 }
 
-/// In the cells of the plan.
-template <class Others, class Finish>
+template <class Cell, class Others, class Finish>
 void run_plan(const ProductPlan& plan, const Team& team, int threads, std::int64_t other_count, const Others& others,
               std::int64_t finishes, const Finish& finish) {
-  const CellWork work = plan.cells == CellKind::singles ? work_in_singles() : work_in_pairs();
   std::int64_t packed = 0, own = 0, rest = 0;
-  for (int i = 0; i < plan.packed_count; ++i) packed += work.packing_pieces(*plan.packed[i]);
+  for (int i = 0; i < plan.packed_count; ++i) packed += packing_pieces<Cell>(*plan.packed[i]);
   for (int c = 0; c < plan.chain_count; ++c) (c < plan.first ? own : rest) += plan.chains[c].pieces();
   const std::int64_t lot = rest / plan.parts + other_count;         // pieces
   const int chains = (plan.chain_count - plan.first) / plan.parts;  // of a lot
   for_pieces(team, threads, packed, [&](std::int64_t i) {
     int p = 0;
-    for (; i >= work.packing_pieces(*plan.packed[p]); ++p) i -= work.packing_pieces(*plan.packed[p]);
-    work.pack(*plan.packed[p], i);
+    for (; i >= packing_pieces<Cell>(*plan.packed[p]); ++p) i -= packing_pieces<Cell>(*plan.packed[p]);
+    pack_piece<Cell>(*plan.packed[p], i);
   });
   Pieces first(own, threads), last(lot * plan.parts, threads);
   run_region(team, threads, [&](int member) {
     PackedBlock& memory = *reinterpret_cast<PackedBlock*>(team.scratch(member));
     const auto multiply = [&](int c, std::int64_t i) {
       for (; c < plan.chain_count && i >= plan.chains[c].pieces(); ++c) i -= plan.chains[c].pieces();
-      if (c < plan.chain_count) work.multiply(plan.chains[c], i, memory);
+      if (c < plan.chain_count) multiply_piece<Cell>(plan.chains[c], i, memory);
     };
     first.work(member, [&](std::int64_t i) { multiply(0, i); });
     last.work(member, [&](std::int64_t i) {
@@ -647,9 +634,24 @@ void run_plan(const ProductPlan& plan, const Team& team, int threads, std::int64
   for_pieces(team, threads, finishes, finish);
 }
 
+/// The same with the cells of the plan.
+template <class Others, class Finish>
+void run_plan_of(const ProductPlan& plan, const Team& team, int threads, std::int64_t other_count, const Others& others,
+                 std::int64_t finishes, const Finish& finish) {
+  if (plan.cells == CellKind::singles) {
+    run_plan<Singles>(plan, team, threads, other_count, others, finishes, finish);
+  } else if constexpr (has_tiles) {
+    run_plan<Tiles>(plan, team, threads, other_count, others, finishes, finish);
+  } else if (has_dot_pairs()) {
+    run_plan<FastPairs>(plan, team, threads, other_count, others, finishes, finish);
+  } else {
+    run_plan<Pairs>(plan, team, threads, other_count, others, finishes, finish);
+  }
+}
+
 /// The same with products alone.
-inline void run_plan(const ProductPlan& plan, const Team& team, int threads) {
-  run_plan(
+inline void run_plan_of(const ProductPlan& plan, const Team& team, int threads) {
+  run_plan_of(
       plan, team, threads, 0, [](std::int64_t, std::int64_t) {}, 0, [](std::int64_t) {});
 }
 

@@ -17,9 +17,9 @@ void add_kernels(KernelTable& table) {
 std::int64_t run_micro_kernel(MicroKernel kernel, Broadcast form, int rounds, float* memory) {
   switch (kernel) {
     case MicroKernel::packed_f32:
-      return run_single_tile(form, rounds, memory);
+      return run_packed_tile(form, false, rounds, memory);
     case MicroKernel::packed_bf16:
-      return run_pair_tile(form, rounds, memory);
+      return run_packed_tile(form, true, rounds, memory);
     case MicroKernel::panel_f32:
       return run_panel_tile(form, rounds, memory);
     case MicroKernel::attention:

@@ -125,7 +125,7 @@ inline void linear_backward(const LinearBackwardArgs& a, const Team& team) {
     });
   };
   const int threads = work.operations < 1 << 18 ? 1 : team.threads();
-  run_plan(work, team, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
+  run_plan_of(work, team, threads, biases ? (columns + bias_piece - 1) / bias_piece : 0, sum_bias,
               rows.count == 2 ? (columns + sum_piece - 1) / sum_piece : 0, add_second);
 }
 

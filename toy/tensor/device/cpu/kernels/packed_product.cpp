@@ -22,7 +22,35 @@ void linear_rows(const LinearArgs& a, const Team& team) {
   if (plan.product_count == 0) return;
   add_chain(plan, plan.products, plan.product_count, true, team.threads());
   plan.first = 1;
-  run_plan(plan, team, plan.operations < 1 << 18 ? 1 : team.threads());
+  run_plan_of(plan, team, plan.operations < 1 << 18 ? 1 : team.threads());
+}
+
+namespace {
+
+/// The packed tile of those cells, on 128 of them.
+template <class Cell>
+std::int64_t run_tile(Broadcast form, int rounds, float* memory) {
+  constexpr std::int64_t cells = 128;
+  constexpr std::int64_t rows = tile_rows_of(Cell::multiple > 1 ? CellKind::tiles : CellKind::pairs);
+  float *a = memory + cells * panel_width, *c = a + rows * short_rows;
+  const PackedTile tile{a, memory, panel_width, cells, c, panel_width, false, nullptr};
+  [[maybe_unused]] const std::conditional_t<(Cell::multiple > 1), TileRegisters, Known<0>> registers;
+  for (int i = 0; i < rounds; ++i) {
+    if constexpr (Cell::multiple > 1) {
+      multiply_registers<2, 2>(tile, short_rows);
+    } else {
+      packed_tile<Cell, rows_of_a<short_rows>>(rows, form)(tile);
+    }
+  }
+  return rounds * 2 * rows * panel_width * cells * Cell::per_cell;
+}
+
+}  // namespace
+
+std::int64_t run_packed_tile(Broadcast form, bool bf16, int rounds, float* memory) {
+  if (!bf16) return run_tile<Singles>(form, rounds, memory);
+  using Fast = std::conditional_t<has_tiles, Tiles, FastPairs>;
+  return has_tiles || has_dot_pairs() ? run_tile<Fast>(form, rounds, memory) : run_tile<Pairs>(form, rounds, memory);
 }
 
 void add_packed_product_kernels(KernelTable& table) { table.set<LinearBackwardArgs>(&linear_backward); }

@@ -21,8 +21,7 @@ void linear_rows(const LinearArgs& args, const Team& team);
 
 /// Run a micro-kernel in one form, a microsecond or less for each round, on `trial_floats` floats of memory. Return the
 /// operations, a multiply-add as two.
-std::int64_t run_single_tile(Broadcast form, int rounds, float* memory);               // packed_singles.cpp
-std::int64_t run_pair_tile(Broadcast form, int rounds, float* memory);                 // packed_pairs.cpp
+std::int64_t run_packed_tile(Broadcast form, bool bf16, int rounds, float* memory);    // packed_product.cpp
 std::int64_t run_panel_tile(Broadcast form, int rounds, float* memory);                // product.cpp
 std::int64_t run_attention_tiles(Broadcast form, int rounds, float* memory);           // attention.cpp
 std::int64_t run_attention_backward_tiles(Broadcast form, int rounds, float* memory);  // attention_backward.cpp
