@@ -138,37 +138,38 @@ void run(const Arguments& a, Console& console) {
 }  // namespace
 
 Verb list_verb() {
-  return {.name = "list",
-          .summary = "find models on this machine",
-          .details =
-              "Looks, without changing anything, into the caches of Hugging Face, Ollama, LM Studio and "
-              "llama.cpp, into data/ and into the given folders, and says why a file was skipped. In data/ and in LM "
-              "Studio's folder links to files and folders are followed one level.",
-          .positionals = {{"FOLDER", "also look here", false, true}},
-          .options = {},
-          .json = {{"",
-                    {{"models", "array", "by source and name"},
-                     {"models[]", "object", "", false},
-                     {"models[].source", "string", "huggingface, ollama, lmstudio, llama.cpp, data or folder", false},
-                     {"models[].name", "string", "as that tool calls it; MODEL of other verbs may be it", false},
-                     {"models[].path", "string", "the file, the first one for shards", false},
-                     {"models[].target", "string", "what a link out of its folder leads to", false},
-                     {"models[].note", "string", "what is said when it is run", false},
-                     {"models[].skipped", "boolean", "true: it cannot be used", false},
-                     {"models[].reason", "string", "why it was skipped", false},
-                     {"models[].architecture", "string", "general.architecture", false},
-                     {"models[].runs", "boolean", "whether this program runs it", false},
-                     {"models[].obstacle", "string", "why it does not", false},
-                     {"models[].quantization", "string", "element type of most weights", false},
-                     {"models[].parameters", "integer", "elements of all tensors", false},
-                     {"models[].bytes", "integer", "size of the files", false},
-                     {"models[].context", "integer", "tokens it was trained on, 0 if the file does not say", false},
-                     {"models[].shards", "integer", "files", false},
-                     {"models[].duplicates", "array", "paths of copies, the first 16: same size, beginning and end", false},
-                     {"models[].duplicates[]", "string", "", false}}}},
-          .examples = {{{"toy list", "the models in the caches"},
-                        {"toy list /mnt/models --json", "and in a folder, as JSON"}}},
-          .run = run};
+  return {
+      .name = "list",
+      .summary = "find models on this machine",
+      .details =
+          "Looks, without changing anything, into the caches of Hugging Face, Ollama, LM Studio and "
+          "llama.cpp, into data/ and into the given folders, and says why a file was skipped. In data/ and in LM "
+          "Studio's folder links to files and folders are followed one level.",
+      .positionals = {{"FOLDER", "also look here", false, true}},
+      .options = {},
+      .json = {{"",
+                {{"models", "array", "by source and name"},
+                 {"models[]", "object", "", false},
+                 {"models[].source", "string", "huggingface, ollama, lmstudio, llama.cpp, data or folder", false},
+                 {"models[].name", "string", "as that tool calls it; MODEL of other verbs may be it", false},
+                 {"models[].path", "string", "the file, the first one for shards", false},
+                 {"models[].target", "string", "what a link out of its folder leads to", false},
+                 {"models[].note", "string", "what is said when it is run", false},
+                 {"models[].skipped", "boolean", "true: it cannot be used", false},
+                 {"models[].reason", "string", "why it was skipped", false},
+                 {"models[].architecture", "string", "general.architecture", false},
+                 {"models[].runs", "boolean", "whether this program runs it", false},
+                 {"models[].obstacle", "string", "why it does not", false},
+                 {"models[].quantization", "string", "element type of most weights", false},
+                 {"models[].parameters", "integer", "elements of all tensors", false},
+                 {"models[].bytes", "integer", "size of the files", false},
+                 {"models[].context", "integer", "tokens it was trained on, 0 if the file does not say", false},
+                 {"models[].shards", "integer", "files", false},
+                 {"models[].duplicates", "array", "paths of copies, the first 16: same size, beginning and end", false},
+                 {"models[].duplicates[]", "string", "", false}}}},
+      .examples = {{{"toy list", "the models in the caches"},
+                    {"toy list /mnt/models --json", "and in a folder, as JSON"}}},
+      .run = run};
 }
 
 }  // namespace toy::cli
