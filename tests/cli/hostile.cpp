@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::seconds most_time(sanitized() ? 60 : 5);
+constexpr std::chrono::seconds most_time(sanitized() ? 60 : 40);
 
 }  // namespace
 

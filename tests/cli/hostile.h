@@ -14,7 +14,8 @@
 
 namespace toy::testing {
 
-/// As toy(); killed by SIGKILL when it has not ended after five seconds (a minute under a sanitizer).
+/// As toy(); killed by SIGKILL when it has not ended after forty seconds, as other programs may run beside it (a
+/// minute under a sanitizer).
 Finished toy_in_time(const std::vector<std::string>& words, const Start& start);
 
 /// Everything that the program writes to a terminal of its own, stdout and stderr; killed in the same way.

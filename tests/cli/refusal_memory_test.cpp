@@ -75,7 +75,9 @@ class Refusals : public ::testing::Test {
     if (f.code == 1) {
       EXPECT_EQ(lines(f.err), 1) << f.err;
     }
-    EXPECT_LT(f.peak_bytes - idle_, allowed) << "MiB " << (f.peak_bytes - idle_) / double{1 << 20};
+    // What does not run is described all the same, with every tensor in a table.
+    const std::int64_t tables = words[0] == "describe" ? 4 << 20 : 0;
+    EXPECT_LT(f.peak_bytes - idle_, allowed + tables) << "MiB " << (f.peak_bytes - idle_) / double{1 << 20};
   }
 
   std::int64_t idle_ = 0;
