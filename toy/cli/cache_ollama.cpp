@@ -58,7 +58,7 @@ std::string note_of(const Json& layers) {
   const std::string_view what = adapter && template_ ? "an adapter and a template"
                                 : adapter            ? "an adapter"
                                                      : "a template";
-  return fmt::format("Ollama runs it with {}, which toy does not apply: it answers otherwise here", what);
+  return fmt::format("Ollama runs it with {}, which toy does not apply, so its answers differ here", what);
 }
 
 void add_layers(const Json& manifest, const fs::path& root, const std::string& name, const fs::path& path,

@@ -38,10 +38,11 @@ std::vector<FoundModel> find_models(const CacheRoots& roots);
 void find_in_huggingface(const std::filesystem::path& root, std::vector<FoundModel>& found);
 void find_in_ollama(const std::filesystem::path& root, std::vector<FoundModel>& found);
 
-/// Says of shards without a first one what is missing, once for each set.
+/// Says, once for each set of shards, that its first one is missing.
 class LostShards {
  public:
-  /// The reason; empty for what is no later shard, whose first one is there, and for another one of a set.
+  /// The reason to skip a shard; empty if it is no later shard, if the first one is there, or if its set was reported
+  /// before.
   std::string reason(const std::filesystem::path& path);
 
  private:

@@ -28,7 +28,7 @@ bool is_run(const fs::path& folder) {
 ModelPath model_of_run(const fs::path& folder, const Console& console) {
   const auto steps = checkpoint_steps(folder);
   if (steps.empty()) fail("{}: is a run without a checkpoint: it has no model yet", shown(folder));
-  const fs::path model = folder / "weights" / fmt::format("step-{}.gguf", steps.back());
+  const fs::path model = folder / weights_path(steps.back());
   console.note("note: {} is a run; its newest model is {}", shown(folder), shown(model));
   return {model};
 }

@@ -57,8 +57,9 @@ void fit_steps(double seconds, const Arguments& a, const Corpus& corpus, RunConf
   options.steps = steps_within(seconds, time->tokens_per_second, step, validation);
   if (options.cosine && !a.has("--warmup-steps")) options.warmup = std::max<std::int64_t>(1, options.steps / 10);
   if (options.cosine) options.steps = std::max(options.steps, options.warmup + 1);
-  console.note("{:.0f} tokens/s here: about {} for --steps {}{}", time->tokens_per_second, duration_text(seconds),
-               options.steps, options.warmup > 0 ? fmt::format(" --warmup-steps {}", options.warmup) : "");
+  console.note("it trains {:.0f} tokens/s here, so that about {} are enough for --steps {}{}", time->tokens_per_second,
+               duration_text(seconds), options.steps,
+               options.warmup > 0 ? fmt::format(" --warmup-steps {}", options.warmup) : "");
 }
 
 }  // namespace toy::cli

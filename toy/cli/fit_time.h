@@ -11,8 +11,8 @@ namespace toy::cli {
 
 class Console;
 
-/// Measures the speed of the training and sets its steps so that they and their validations take about `seconds`; under
-/// a cosine whose warm-up is not given also that, as a tenth of them. Says what was chosen. Errors: cancelled.
+/// Measures how fast it trains and sets the steps so that they and their validations take about `seconds`. With a
+/// cosine and no given warm-up, a tenth of the steps warms up. Notes what was chosen. Errors: cancelled.
 void fit_steps(double seconds, const Arguments& arguments, const Corpus& corpus, RunConfig& config, Console& console,
                const std::stop_token& stop);
 

@@ -9,9 +9,9 @@
 
 namespace toy::cli {
 
-/// What to say of a flag that other programs have: "here it is --temp", "MODEL is the first word: toy infer MODEL".
-/// Nothing for a flag of the verb's own, for one that no program of this kind has, and where the verb has no such
-/// thing.
+/// What to say of a flag that other programs have: "here it is --temp", "the model is the first word: toy infer MODEL".
+/// Nothing for one of the verb's own flags, for one that no such program has, and for one whose counterpart the verb
+/// lacks.
 std::optional<std::string> hint_for_flag(const Verb& verb, std::string_view flag);
 
 /// What to say of a verb that other programs have: "here it is infer", "is not there yet; ...".

@@ -1,7 +1,5 @@
 #include "toy/cli/model_options.h"
 
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
@@ -51,13 +49,15 @@ std::vector<Option> device_options() {
            .metavar = "N",
            .type = Type::integer,
            .help = "threads",
-           .fallback_words = "the physical cores, no more than a quota of time or OMP_NUM_THREADS allows",
+           .fallback_words =
+               "one for each physical core, or fewer where a quota of processor time or OMP_NUM_THREADS says so",
            .min = 1,
            .max = 1024},
           {.name = "--simd",
            .metavar = "LEVEL[:FORM]",
            .type = Type::text,
-           .help = "SIMD level, and how its kernels read factors: register or memory; wrong ones name the right",
+           .help = "SIMD level, and optionally how its kernels read factors (register or memory); a wrong value lists "
+                   "the valid ones",
            .fallback_words = "the best of this processor, in the faster form"},
           {.name = "--device", .metavar = "NAME", .type = Type::text, .help = "where to compute", .fallback = "cpu"}};
 }

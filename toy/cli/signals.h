@@ -20,8 +20,8 @@ void open_standard_streams();
 void guard_mapped_files(const GgufFile& model);
 
 /// While it lives, the first Ctrl-C (or SIGTERM, or SIGHUP of a closed terminal) asks for a stop and the second ends
-/// the program at once. Signals within half a second count as one: `timeout` and some shells send two. Afterwards the
-/// work is done: a first signal then, or one that came together with the first before, changes nothing any more. Make
+/// the program at once. Signals within half a second count as one: `timeout` and some shells send two. Once it
+/// is gone the work is done: a first signal then, or one within half a second of the first, is ignored. Make
 /// it before threads are started: they inherit which signals are left to it. Errors: no thread can be started.
 class Interrupt {
  public:

@@ -15,10 +15,10 @@ struct WalkedFile {
   std::filesystem::path target{};  // of a link out of the root that was followed; empty: there was none
 };
 
-/// What happens to links. Within `inside` a link to a file counts when the file lies below a folder, and no folder
-/// behind a link is entered. `one_level` is for folders in which people put links on purpose: a link to a file counts
-/// wherever it leads, one to a folder is entered, but no further link to a folder in there; a folder that is looked
-/// into anyway, or that holds the root, is not entered again.
+/// What happens to links. Links::inside: a link to a file counts only if the file lies below the folder that walk() is
+/// told, and a link to a folder is not entered. Links::one_level, for folders in which people put links on purpose: a
+/// link to a file counts wherever it leads, and a link to a folder is entered, but no further link to a folder in
+/// there; a folder that is searched anyway, or that holds the root, is not entered again.
 enum class Links : std::uint8_t { inside, one_level };
 
 /// Every file below `root` in the order of names, at most 6 folders deep. With Links::inside a link must stay below

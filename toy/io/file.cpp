@@ -189,10 +189,4 @@ bool is_temporary(const std::filesystem::path& path) {
          name.find_first_not_of("0123456789abcdef", begin.size()) == begin.size() + digits;
 }
 
-void make_folder(const std::filesystem::path& path) {
-  std::error_code error;
-  std::filesystem::create_directories(path, error);
-  if (error) fail("{}: cannot make the folder: {}", shown(path), error.message());
-}
-
 }  // namespace toy

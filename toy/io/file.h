@@ -73,7 +73,4 @@ bool is_temporary(const std::filesystem::path& path);
 /// Whether the name is taken, also by a link that leads nowhere or in a circle.
 bool is_taken(const std::filesystem::path& path);
 
-/// Makes a folder, and those above it, unless they are there. Errors: they cannot be made.
-void make_folder(const std::filesystem::path& path);
-
 }  // namespace toy

@@ -12,10 +12,12 @@ enum class FileKind : std::uint8_t { model, vocabulary, header, adapter, importa
 
 /// By general.type, else by the keys and the names of the tensors that only one kind has.
 FileKind kind_of(const GgufFile& file);
-/// "is an adapter (LoRA) for a model, no model of its own"; empty for a model.
+/// What the file is, as the rest of a sentence: "is an adapter (LoRA) for a model, not a model of its own; ..."; empty
+/// for a model.
 std::string_view words_of(FileKind kind);
 
-/// Fails with "path: what", cut in the middle of the path where it has more than 200 characters together with "toy: ".
+/// Fails with "path: what". A long path is shortened in its middle so that the line, with "toy: ", has at most 200
+/// characters where `what` allows it.
 [[noreturn]] void fail_in_short(const GgufFile& file, std::string_view what);
 
 /// The metadata of a model. Errors: the file is none; says what it is.

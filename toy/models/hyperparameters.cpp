@@ -45,8 +45,8 @@ T Hyperparameters::uniform(const std::string& key) const {
   const T first = layers.at<T>(0);
   for (std::size_t i = 1; i < layers.size(); ++i) {
     if (const T other = layers.at<T>(i); other != first) {
-      fail("{}: {}: layers that differ are not known here, found {} for layer 0 and {} for layer {}", origin_, key,
-           first, other, i);
+      fail("{}: {}: layers with different values are not supported, found {} for layer 0 and {} for layer {}", origin_,
+           key, first, other, i);
     }
   }
   return first;

@@ -31,7 +31,8 @@ Context::Context(Device& device, Batch batch) : device_(&device), batch_(std::mo
   positions.reserve(batch_.ids.size());
   for (const Segment& s : batch_.segments) {
     if (s.begin != static_cast<std::int64_t>(positions.size())) fail("batch: segments do not follow each other");
-    if (s.count < 0 || s.past < 0) fail("batch: a segment of {} tokens behind {}", s.count, s.past);
+    if (s.count < 0 || s.past < 0)
+      fail("batch: a segment of {} tokens behind {} was given, expected 0 or more of both", s.count, s.past);
     for (std::int64_t i = 0; i < s.count; ++i) positions.push_back(static_cast<std::int32_t>(s.past + i));
   }
   if (positions.size() != batch_.ids.size()) {

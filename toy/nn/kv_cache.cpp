@@ -26,7 +26,8 @@ KVCache::KVCache(Device& device, KVShape shape, DType dtype) : device_(&device),
 
 std::size_t KVCache::place(int layer) const {
   // One that was moved from has no layers.
-  if (layer < 0 || layer >= std::ssize(layers_)) fail("KV cache: layer {} of {}", layer, layers_.size());
+  if (layer < 0 || layer >= std::ssize(layers_))
+    fail("KV cache: layer {} of {} does not exist (they count from 0)", layer, layers_.size());
   return static_cast<std::size_t>(layer);
 }
 

@@ -40,7 +40,7 @@ void branch_run(const Folder& origin, std::int64_t step, const Folder& folder, c
   for (const fs::path& file : {fs::path(tokens_file), c.weights.path, c.state.path, fs::path(config_file)}) {
     copy(origin, folder, file, calls);
   }
-  if (origin.has("flow.json")) copy(origin, folder, "flow.json", calls);
+  if (origin.has(flow_file)) copy(origin, folder, flow_file, calls);
   // Of all its checkpoints the new run has this one alone.
   c.best_step = c.step;
   c.best_loss = c.validation_loss;

@@ -31,7 +31,6 @@ std::uint64_t fnv1a(std::span<const std::byte> bytes, std::uint64_t hash = 0xCBF
   return hash;
 }
 
-fs::path weights_path(std::int64_t step) { return fs::path("weights") / fmt::format("step-{}.gguf", step); }
 fs::path state_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.gguf", step); }
 fs::path sidecar_path(std::int64_t step) { return fs::path("state") / fmt::format("step-{}.json", step); }
 
@@ -166,6 +165,8 @@ std::string hash_of(const Checkpoint& c) {
 }
 
 }  // namespace
+
+fs::path weights_path(std::int64_t step) { return fs::path("weights") / fmt::format("step-{}.gguf", step); }
 
 std::optional<std::int64_t> checkpoint_step(const fs::path& file) {
   const std::string name = file.stem().string();

@@ -66,6 +66,8 @@ void prune_checkpoints(const Folder& run, std::int64_t keep, std::int64_t best_s
 
 /// Steps of the run's sidecars, ascending.
 std::vector<std::int64_t> checkpoint_steps(const Folder& run);
+/// Where a run keeps the model of a step, below its folder.
+std::filesystem::path weights_path(std::int64_t step);
 
 /// Reads the sidecar of a step, and checks that its files are there with the right length and hash.
 Checkpoint open_checkpoint(const Folder& run, std::int64_t step);

@@ -48,7 +48,7 @@ constexpr std::array parts{"state", "weights", "data", ""};
 bool is_of_a_run(std::string_view part, const std::string& name) {
   if (is_temporary(name)) return true;
   const std::string_view whole = std::string_view(name).substr(0, name.find(".damaged"));
-  if (part.empty()) return whole == log_file || name == config_file || name == "flow.json";
+  if (part.empty()) return whole == log_file || name == config_file || name == flow_file;
   if (part == "data") return name == fs::path(tokens_file).filename();
   return checkpoint_step(whole).has_value();
 }
@@ -74,7 +74,8 @@ std::vector<Entry> entries_of(const Folder& run) {
       const bool known_folder = part.empty() && std::ranges::find(parts, name) != parts.end();
       if (known_folder && S_ISDIR(found->st_mode)) continue;
       if (!S_ISREG(found->st_mode) || !is_of_a_run(part, name)) {
-        fail("{}: is nothing that a run makes; remove it first, if it may go", shown(folder.path() / name));
+        fail("{}: is nothing that a run makes; remove it yourself first if you do not need it",
+             shown(folder.path() / name));
       }
       all.push_back({part, name, static_cast<std::uint64_t>(found->st_size)});
     }
@@ -97,11 +98,8 @@ std::vector<Entry> entries_of(const Folder& run) {
 
 RemovableRun removable_run(const fs::path& folder) {
   const auto [above, name] = place_of(folder);
-  RemovableRun found{folder, 0, 0};
-  for (const Entry& entry : entries_of(folder_in(above, name))) {
-    found.bytes += entry.bytes;
-    ++found.files;
-  }
+  RemovableRun found{folder, 0};
+  for (const Entry& entry : entries_of(folder_in(above, name))) found.bytes += entry.bytes;
   return found;
 }
 

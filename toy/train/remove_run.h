@@ -10,7 +10,6 @@ namespace toy {
 struct RemovableRun {
   std::filesystem::path folder;
   std::uint64_t bytes = 0;  // of its files
-  int files = 0;
 };
 /// Errors: the folder is a link, no run or being trained; something in it is a link, or of no kind that a run makes
 /// (names it).

@@ -31,8 +31,6 @@ using Clock = std::chrono::steady_clock;
 
 std::string now_utc() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-constexpr const char* flow_file = "flow.json";
-
 std::int64_t microseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e6); }
 
 bool every(std::int64_t interval, std::int64_t step) { return interval > 0 && step % interval == 0; }
@@ -88,7 +86,7 @@ std::vector<std::string> sample_prompts(const Training& t, const RunOptions& o, 
 Run::Run(Folder folder, RunConfig config, std::unique_ptr<EventWriter> log, FileCalls calls)
     : folder_(std::move(folder)), config_(std::move(config)), log_(std::move(log)), calls_(std::move(calls)) {}
 
-fs::path Run::weights_path(std::int64_t step) const { return folder() / "weights" / fmt::format("step-{}.gguf", step); }
+fs::path Run::weights_path(std::int64_t step) const { return folder() / toy::weights_path(step); }
 
 Run Run::begin(const Folder& folder, const RunConfig& config, const Corpus& corpus, Device& device,
                const FromScratch::Progress& progress, const FileCalls& calls) {

@@ -54,7 +54,8 @@ RunConfig parse_config(std::string_view text, const std::string& name);
 RunConfig read_config(const Folder& run);
 
 /// Where config.json, the log and the corpus of a run are.
-constexpr const char *config_file = "config.json", *log_file = "events.jsonl", *tokens_file = "data/tokens.bin";
+constexpr const char *config_file = "config.json", *log_file = "events.jsonl", *tokens_file = "data/tokens.bin",
+                     *flow_file = "flow.json";
 
 /// What a run is called: the name of its folder, also where the path ends with "/" or ".".
 std::string run_name(const std::filesystem::path& folder);

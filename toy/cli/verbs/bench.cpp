@@ -253,7 +253,8 @@ std::vector<Option> own_options() {
            .type = Type::integers,
            .help = "numbers of threads to try",
            .brief = "-t",
-           .fallback_words = "the physical cores, no more than a quota of time or OMP_NUM_THREADS allows",
+           .fallback_words =
+               "one for each physical core, or fewer where a quota of processor time or OMP_NUM_THREADS says so",
            .min = 1,
            .max = 1024},
           {.name = "--repetitions",

@@ -1,9 +1,11 @@
 #include "toy/cli/verbs/bench_machine.h"
 
-#include <fmt/ranges.h>
+#include <fmt/format.h>
 
 #include <algorithm>
-#include <memory>
+#include <iterator>
+#include <string>
+#include <vector>
 
 #include "toy/cli/format.h"
 #include "toy/cli/json.h"

@@ -1,9 +1,6 @@
 // toy bench --machine: what the machine can do, without a model.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "toy/cli/registry.h"
 
 namespace toy::cli {

@@ -390,31 +390,32 @@ std::vector<JsonForm> json_forms() {
 }  // namespace
 
 Verb describe_verb() {
-  return {.name = "describe",
-          .summary = "show what a model is and how much memory it needs",
-          .details =
-              "Reads the header alone: hyperparameters, tokenizer, parameters, memory, and with --ops the trace "
-              "of one forward. Any valid GGUF file is described, also one that does not run here, as an adapter, a "
-              "vocabulary or a model of another architecture; the answer says why.",
-          .positionals = {model_positional()},
-          .options = {{.name = "--all", .help = "every tensor, not one line for all blocks"},
-                      {.name = "--ops", .help = "the ops of one forward: scope, formula, values, FLOPs, bytes"},
-                      {.name = "--tokens",
-                       .metavar = "N",
-                       .type = Type::integer,
-                       .help = "tokens of the traced forward",
-                       .fallback_words = "512, or the context if that is less",
-                       .min = 1,
-                       .max = 1 << 20},
-                      {.name = "--simd",
-                       .metavar = "LEVEL",
-                       .type = Type::text,
-                       .help = "SIMD level whose layout of the weights is counted",
-                       .fallback_words = "the best of this processor"}},
-          .json = json_forms(),
-          .examples = {{{"toy describe model.gguf", "what is in a file, and does it fit into memory"},
-                        {"toy describe model.gguf --ops --tokens 1", "what decoding one token computes"}}},
-          .run = run};
+  return {
+      .name = "describe",
+      .summary = "show what a model is and how much memory it needs",
+      .details =
+          "Reads the header alone: hyperparameters, tokenizer, parameters, memory, and with --ops the trace "
+          "of one forward. Any valid GGUF file is described, also one that does not run here, such as an adapter, a "
+          "vocabulary or a model of another architecture; the answer says why.",
+      .positionals = {model_positional()},
+      .options = {{.name = "--all", .help = "every tensor, not one line for all blocks"},
+                  {.name = "--ops", .help = "the ops of one forward: scope, formula, values, FLOPs, bytes"},
+                  {.name = "--tokens",
+                   .metavar = "N",
+                   .type = Type::integer,
+                   .help = "tokens of the traced forward",
+                   .fallback_words = "512, or the context if that is less",
+                   .min = 1,
+                   .max = 1 << 20},
+                  {.name = "--simd",
+                   .metavar = "LEVEL",
+                   .type = Type::text,
+                   .help = "SIMD level whose layout of the weights is counted",
+                   .fallback_words = "the best of this processor"}},
+      .json = json_forms(),
+      .examples = {{{"toy describe model.gguf", "what is in a file, and does it fit into memory"},
+                    {"toy describe model.gguf --ops --tokens 1", "what decoding one token computes"}}},
+      .run = run};
 }
 
 }  // namespace toy::cli

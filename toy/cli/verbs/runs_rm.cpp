@@ -61,8 +61,8 @@ Verb runs_rm_verb() {
   return {.name = "runs rm",
           .summary = "remove runs: their logs, checkpoints and corpora",
           .details =
-              "Only folders that hold a run, and only files that a run makes: what else is in there is named, and "
-              "nothing is removed. Links are never followed. A run that is being trained stays.",
+              "Removes only folders that hold a run. If such a folder holds anything that a run does not make, that is "
+              "named and nothing is removed. Links are never followed, and a run that is being trained stays.",
           .positionals = {{"ID", std::string("a run: ") + run_words, true, true}},
           .options = {runs_folder_option(), {.name = "--yes", .help = "do not ask", .brief = "-y"}},
           .json = {{"",

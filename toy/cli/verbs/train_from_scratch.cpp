@@ -187,36 +187,37 @@ void run(const Arguments& a, Console& console) {
 }
 
 std::vector<Option> own_options() {
-  return {{.name = "--out",
-           .metavar = "DIR",
-           .type = Type::path,
-           .help = "folder of the runs, in which this one gets its own",
-           .fallback = "runs"},
-          {.name = "--name",
-           .metavar = "NAME",
-           .type = Type::text,
-           .help = "what the run is called, and its folder",
-           .fallback_words = "ARCH-DATE-NUMBER"},
-          {.name = "--resume",
-           .metavar = "RUN",
-           .type = Type::path,
-           .help = "go on with a run: its id or a part of it that no other has, last, its folder, or a file of a "
-                   "checkpoint; an "
-                   "older one begins a new run"},
-          {.name = "--max-time",
-           .metavar = "SECONDS",
-           .type = Type::number,
-           .help = "save and end, as Ctrl-C does, when training has taken so long",
-           .min = 0,
-           .max = 1e9},
-          {.name = "--fit-time",
-           .metavar = "SECONDS",
-           .type = Type::number,
-           .help = "as many --steps, of a whole schedule, as take about so long here by the speed measured first; with "
-                   "--cosine a tenth of them warms up unless --warmup-steps is given",
-           .min = 0.1,
-           .max = 1e9},
-          {.name = "--dry-run", .help = "print how much memory and time it takes; write nothing"}};
+  return {
+      {.name = "--out",
+       .metavar = "DIR",
+       .type = Type::path,
+       .help = "folder of the runs, in which this one gets its own",
+       .fallback = "runs"},
+      {.name = "--name",
+       .metavar = "NAME",
+       .type = Type::text,
+       .help = "what the run is called, and its folder",
+       .fallback_words = "ARCH-DATE-NUMBER"},
+      {.name = "--resume",
+       .metavar = "RUN",
+       .type = Type::path,
+       .help = "go on with a run: its id or a part of it that no other has, last, its folder, or a file of a "
+               "checkpoint; an "
+               "older one begins a new run"},
+      {.name = "--max-time",
+       .metavar = "SECONDS",
+       .type = Type::number,
+       .help = "save and end, as Ctrl-C does, when training has taken so long",
+       .min = 0,
+       .max = 1e9},
+      {.name = "--fit-time",
+       .metavar = "SECONDS",
+       .type = Type::number,
+       .help = "choose --steps so that the whole training takes about so long here, by a speed that is measured first; "
+               "with --cosine a tenth of them warms up unless --warmup-steps is given",
+       .min = 0.1,
+       .max = 1e9},
+      {.name = "--dry-run", .help = "print how much memory and time it takes; write nothing"}};
 }
 
 std::vector<Field> answer_fields() {
@@ -239,7 +240,8 @@ Verb train_from_scratch_verb() {
       .name = "train from-scratch",
       .summary = "train a new model on text",
       .details =
-          "Makes RUN = runs/ARCH-DATE-NUMBER with the log of the run, its configuration and its checkpoints; "
+          "Makes the folder RUN (runs/ARCH-DATE-NUMBER unless --name or --out say otherwise) with the log of the run, "
+          "its configuration and its checkpoints; "
           "weights/step-N.gguf is a model for infer, eval, describe and other programs. The first Ctrl-C saves "
           "and ends, the second ends at once; --resume goes on as if nothing had happened, with the threads and the "
           "SIMD level of before unless others are given.",

@@ -18,7 +18,7 @@ Tensor cross_entropy(const Tensor& h, const Tensor& W, const Tensor& targets, st
 /// Logits z become their gradient, where wanted.
 template <class Number>
 struct CrossEntropyArgsOf {
-  static constexpr Op op{"cross_entropy", "y = mean(-log softmax(h W^T)[target])", true};
+  static constexpr Op op{"cross_entropy", "y = sum(-log softmax(h W^T)[target]) / count", true};
   Number* z;                    // [T, V]
   const std::int32_t* targets;  // [T]
   double* losses;               // [T], 0 where the target is -1

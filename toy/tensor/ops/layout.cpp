@@ -115,7 +115,8 @@ Tensor repeat(const Tensor& x, int axis, std::int64_t n) {
   const Op& op = RepeatArgsOf<float>::op;
   const AxisView v = view(op, x, axis);
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
-  shape_rule(op, n >= 1 && n <= most && v.length <= most, "expected at least one copy, and not too many", {&x});
+  shape_rule(op, n >= 1 && n <= most && v.length <= most,
+             "expected at least one copy, and an axis and a number of copies below 2^31", {&x});
   Tensor y = Tensor::empty(x.device(), with_length(x.shape(), v.axis, v.length * n), x.dtype());
   const std::int64_t width = v.length * v.inner;
   with_number(x.dtype(), [&]<class Number>(Number) {

@@ -57,7 +57,8 @@ Precision precision_of(Device& device, std::span<const Tensor* const> inputs) {
 }
 
 void check(const Op& op, std::span<const LinearWeight> weights) {
-  if (weights.empty() || weights.size() > LinearArgs::max_weights) fail("{}: {} weights", op.name, weights.size());
+  if (weights.empty() || weights.size() > LinearArgs::max_weights)
+    fail("{}: expected 1 to {} weights, found {}", op.name, LinearArgs::max_weights, weights.size());
   for (const auto& [weight, bias] : weights) {
     if (weight == nullptr || bias == nullptr) fail("{}: expected the addresses of a weight and a bias", op.name);
   }
@@ -145,7 +146,8 @@ std::vector<Tensor> linear_backward(const Tensor& x, std::span<const LinearWeigh
                                     Precision precision) {
   const Op& op = LinearBackwardArgs::op;
   check(op, weights);
-  if (dy.size() != weights.size()) fail("linear_backward: {} gradients for {} weights", dy.size(), weights.size());
+  if (dy.size() != weights.size())
+    fail("linear_backward: {} gradients for {} weights were given, expected one for each", dy.size(), weights.size());
   const std::int64_t T = x.rows(), K = x.width();
   std::vector<Tensor> rows(weights.size()), d(1 + 2 * weights.size()), written;
   std::vector<Target> targets;
